@@ -6,8 +6,9 @@ top-left pixel's index (0, 0), as in every PaddleOCR label file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -69,21 +70,27 @@ class PseTargets:
 
 @dataclass(frozen=True)
 class Batch:
-    """Collated training arrays.
+    """Collated training data: NumPy arrays from the reader, or tensors once they are on the device.
 
     Attributes:
         image: float32 (B, 3, H, W), normalised.
         text: uint8 (B, H, W).
         kernels: uint8 (B, K, H, W).
         mask: uint8 (B, H, W).
-        sources: one picture name a sample, so that a fault can be traced to its file.
+        sources: one picture path a sample, so that a fault can be traced to its file.
+        faults: (path, message) of each picture that could not be used and is missing from the batch.
     """
 
-    image: npt.NDArray[np.float32]
-    text: npt.NDArray[np.uint8]
-    kernels: npt.NDArray[np.uint8]
-    mask: npt.NDArray[np.uint8]
-    sources: tuple[str, ...] = field(default=())
+    image: Any
+    text: Any
+    kernels: Any
+    mask: Any
+    sources: tuple[str, ...] = ()
+    faults: tuple[tuple[str, str], ...] = ()
+
+    def __len__(self) -> int:
+        """Count the samples; 0 when every picture of the batch was faulty."""
+        return len(self.sources)
 
 
 @dataclass(frozen=True)

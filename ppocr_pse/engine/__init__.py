@@ -1,0 +1,1 @@
+"""The training loop, evaluation, detection, checkpoints, precision, optimizer, progress and runtime."""
