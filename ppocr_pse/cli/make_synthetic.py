@@ -16,7 +16,13 @@ from ppocr_pse.data.synthetic import STYLES, UNREADABLE, SceneStyle, make_scene
 
 _TRAIN, _VAL = 0, 1  # second number of the seeds: the two sets never share a scene
 
-_EXAMPLES = """\
+_EPILOG = """\
+what is written:
+  DIR/images/00001.jpg ...      the pictures of the training set
+  DIR/label.txt                 their labels, one picture a line; a text that nobody could read is ###
+  DIR/images/val_00001.jpg ...  and DIR/val_label.txt, with --val
+  In a configuration: data_dir: DIR, label_file_list: [DIR/label.txt]
+
 examples:
   a training set and a held-out set that a small network learns in minutes:
     python3 tools/make_synthetic.py --out train_data/synthetic --count 500 --val 60 --style easy
@@ -25,22 +31,15 @@ examples:
     python3 tools/make_synthetic.py --out train_data/curved --count 2000 --curved 0.5
 
   wide pictures with 1 to 4 large words, always the same ones for the same seed:
-    python3 tools/make_synthetic.py --out train_data/wide --count 200 --size 480x960 --words 1 4 --height 40 120 --seed 7
-
-what is written:
-  DIR/images/00001.jpg ...    the pictures of the training set
-  DIR/label.txt               their labels, one picture a line; a text that nobody could read is labelled ###
-  DIR/images/val_00001.jpg ...  and DIR/val_label.txt with --val
-In a configuration: data_dir: DIR, label_file_list: [DIR/label.txt].
+    python3 tools/make_synthetic.py --out train_data/wide --count 200 --size 480x960 --words 1 4 \\
+        --height 40 120 --seed 7
 """
 
 
 def _size(text: str) -> tuple[int, int]:
     height, cross, width = text.lower().partition("x")
     if not (cross and height.isdigit() and width.isdigit() and min(int(height), int(width)) >= 64):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not HEIGHTxWIDTH with sides of at least 64, such as 640x640"
-        )
+        raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH with sides of at least 64, such as 640x640")
     return int(height), int(width)
 
 
@@ -52,64 +51,42 @@ def _natural(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="make_synthetic",
-        description="Make photograph-like pictures with straight, slanted and curved text, and their label file.",
-        epilog=_EXAMPLES,
+        prog="ppocr-pse make-synthetic",
+        description="Make photograph-like pictures with straight, slanted and curved text, and their labels.",
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder to write to, made if missing"
-    )
-    parser.add_argument(
-        "--count", type=_natural, default=500, metavar="N", help="training pictures (default 500)"
-    )
-    parser.add_argument(
-        "--val", type=_natural, default=0, metavar="N", help="held-out pictures (default 0: none)"
-    )
-    parser.add_argument(
-        "--seed", type=_natural, default=0, metavar="S", help="same seed, same pictures (default 0)"
-    )
-    parser.add_argument(
-        "--size", type=_size, default=(640, 640), metavar="HxW", help="in pixels (default 640x640)"
-    )
-    parser.add_argument(
-        "--style", choices=sorted(STYLES), default="default", help="difficulty (default: default)"
-    )
-    changes = parser.add_argument_group(
-        "changes to the style (each keeps the style's own value when left out)"
-    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to, made if missing")
+    parser.add_argument("--count", type=_natural, default=500, metavar="N", help="training pictures (default 500)")
+    parser.add_argument("--val", type=_natural, default=0, metavar="N", help="held-out pictures (default 0: none)")
+    parser.add_argument("--seed", type=_natural, default=0, metavar="S", help="same seed, same pictures (default 0)")
+    parser.add_argument("--size", type=_size, default=(640, 640), metavar="HxW", help="in pixels (default 640x640)")
+    parser.add_argument("--style", choices=sorted(STYLES), default="default", help="difficulty (default: default)")
+    changes = parser.add_argument_group("changes to the style (each keeps the style's own value when left out)")
     changes.add_argument("--words", type=int, nargs=2, metavar=("MIN", "MAX"), help="words in a picture")
-    changes.add_argument(
-        "--height", type=float, nargs=2, metavar=("MIN", "MAX"), help="of capital letters, pixels"
-    )
-    changes.add_argument(
-        "--curved", type=float, metavar="P", help="share of the words that are curved, 0 to 1"
-    )
-    changes.add_argument(
-        "--slanted", type=float, metavar="P", help="share of the straight blocks that are turned"
-    )
-    changes.add_argument(
-        "--illegible", type=float, metavar="P", help="share of the words that cannot be read"
-    )
+    changes.add_argument("--height", type=float, nargs=2, metavar=("MIN", "MAX"), help="of capital letters, pixels")
+    changes.add_argument("--curved", type=float, metavar="P", help="share of the words that are curved, 0 to 1")
+    changes.add_argument("--slanted", type=float, metavar="P", help="share of the straight blocks that are turned")
+    changes.add_argument("--illegible", type=float, metavar="P", help="share of the words that cannot be read")
     changes.add_argument("--empty", type=float, metavar="P", help="share of the pictures without text")
-    parser.add_argument(
-        "--quality", type=int, default=92, metavar="Q", help="of the JPEG files, 1 to 100 (default 92)"
-    )
+    parser.add_argument("--quality", type=int, default=92, metavar="Q", help="of the JPEG files, 1 to 100 (default 92)")
     return parser
 
 
 def _style(args: argparse.Namespace) -> SceneStyle:
-    names = ("words", "height", "curved", "slanted", "illegible", "empty")
-    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    style: SceneStyle = STYLES[args.style]
     return replace(
-        STYLES[args.style],
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()},
+        style,
+        words=style.words if args.words is None else tuple(args.words),
+        height=style.height if args.height is None else tuple(args.height),
+        curved=style.curved if args.curved is None else args.curved,
+        slanted=style.slanted if args.slanted is None else args.slanted,
+        illegible=style.illegible if args.illegible is None else args.illegible,
+        empty=style.empty if args.empty is None else args.empty,
     )
 
 
-def _write_set(
-    args: argparse.Namespace, style: SceneStyle, part: int, label_file: str, indices: Iterable[int]
-) -> str:
+def _write_set(args: argparse.Namespace, style: SceneStyle, part: int, label_file: str, indices: Iterable[int]) -> str:
     """Write the pictures of one set, then its label file in one piece; returns a summary."""
     lines: list[str] = []
     words = curved = unreadable = empty = 0
@@ -166,6 +143,6 @@ def main(argv: Sequence[str] | None = None) -> int:
                 )
                 print(_write_set(args, style, part, label_file, watched))
     except OSError as error:
-        print(f"make_synthetic: cannot write to {args.out}: {error}", file=sys.stderr)
+        print(f"error: cannot write to {args.out}: {error}", file=sys.stderr)
         return 2
     return 0

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import Any, Optional, Union
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,7 +39,12 @@ class ColorJitter:
     hue: float = 0.0
 
     def __post_init__(self) -> None:
-        for key, limit in (("brightness", np.inf), ("contrast", np.inf), ("saturation", np.inf), ("hue", 0.5)):
+        for key, limit in (
+            ("brightness", np.inf),
+            ("contrast", np.inf),
+            ("saturation", np.inf),
+            ("hue", 0.5),
+        ):
             if not 0 <= getattr(self, key) <= limit:
                 raise ValueError(f"ColorJitter: {key} is {getattr(self, key)!r}, expected 0 to {limit}")
 
@@ -68,8 +73,8 @@ class ColorJitter:
                 grey = float(cv2.mean(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))[0])
                 image = cv2.addWeighted(image, factor, np.full_like(image, round(grey)), 1.0 - factor, 0.0)
             elif key == "saturation":
-                grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-                image = cv2.addWeighted(image, factor, grey, 1.0 - factor, 0.0)
+                dull = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+                image = cv2.addWeighted(image, factor, dull, 1.0 - factor, 0.0)
             else:
                 hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV_FULL)
                 hsv[..., 0] += np.uint8(round(factor * 256) % 256)
@@ -144,7 +149,7 @@ class IaaAugment:
         ValueError: at construction, for an unknown augmenter or arguments that it refuses.
     """
 
-    def __init__(self, augmenter_args: Optional[Sequence[Any]] = None) -> None:
+    def __init__(self, augmenter_args: Sequence[Any] | None = None) -> None:
         entries = DEFAULT_AUGMENTERS if augmenter_args is None else augmenter_args
         self.specs = [parse_augmenter(entry) for entry in entries]
         for spec in self.specs:
@@ -159,7 +164,7 @@ class IaaAugment:
         return sample
 
     @staticmethod
-    def _build(spec: AugmenterSpec, rng: Rng, size: tuple[int, int]) -> Any:
+    def _build(spec: AugmenterSpec, rng: Rng, size: Sequence[int]) -> Any:
         """Draw the numbers of one augmenter; None when it is drawn to do nothing."""
         iaa = _augmenters()
         args = dict(spec.args)
@@ -209,7 +214,7 @@ class RandomCropImgMask:
         p: probability of a window that does not look at the text.
     """
 
-    size: Union[Sequence[int], int]
+    size: Sequence[int] | int
     main_key: str = "gt_text"
     crop_keys: Sequence[str] = ("image", "gt_text", "gt_kernels", "mask")
     p: float = 3 / 8
@@ -243,13 +248,11 @@ class RandomCropImgMask:
             first_y, first_x, last_y, last_x = extent
             low = (max(0, first_y - crop_h), max(0, first_x - crop_w))
             high = (min(high[0], max(0, last_y - crop_h)), min(high[1], max(0, last_x - crop_w)))
-        top, left = (int(rng.integers(a, b + 1)) if b > a else 0 for a, b in zip(low, high))
+        top, left = (int(rng.integers(a, b + 1)) if b > a else 0 for a, b in zip(low, high, strict=False))
         return top, left
 
 
-def text_extent(
-    polygons: Sequence[npt.NDArray[np.int32]], height: int, width: int
-) -> Optional[tuple[int, int, int, int]]:
+def text_extent(polygons: Sequence[npt.NDArray[np.int32]], height: int, width: int) -> tuple[int, int, int, int] | None:
     """First and last row and column with text inside a picture: (top, left, bottom, right), or None."""
     boxes = [
         (*np.maximum(p.min(axis=0), 0).tolist(), *np.minimum(p.max(axis=0), (width - 1, height - 1)).tolist())
@@ -258,7 +261,7 @@ def text_extent(
     boxes = [box for box in boxes if box[0] <= box[2] and box[1] <= box[3]]
     if not boxes:
         return None
-    left, top, right, bottom = zip(*boxes)
+    left, top, right, bottom = zip(*boxes, strict=False)
     return min(top), min(left), max(bottom), max(right)
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Callable, Union
 
 import cv2
 import numpy as np
@@ -88,15 +87,13 @@ class TrainChain:
         sample = enlarge_short_side(sample, self.targets.size)
         texts = [
             shrink_text(polygon, bool(ignored), self.targets)
-            for polygon, ignored in zip(sample.polygons, sample.ignored)
+            for polygon, ignored in zip(sample.polygons, sample.ignored, strict=False)
         ]
         height, width = sample.image.shape[:2]
         crop_h, crop_w = self.crop.size  # type: ignore[misc]
         text_map = [piece for text in texts for piece in text.text]
         top, left = self.crop.draw(rng, height, width, text_map)
-        targets = make_pse_targets(
-            texts, Window(top, left, crop_h, crop_w), (height, width), len(self.targets.rates)
-        )
+        targets = make_pse_targets(texts, Window(top, left, crop_h, crop_w), (height, width), len(self.targets.rates))
         window = crop(sample, top, left, crop_h, crop_w)
         return TrainItem(ToCHWImage()(self.normalize(window.image)), targets, sample.source)
 
@@ -130,7 +127,7 @@ class PseDataset:
         """Count the pictures."""
         return len(self.annotations)
 
-    def __getitem__(self, key: Key) -> Union[TrainItem, SampleFault]:
+    def __getitem__(self, key: Key) -> TrainItem | SampleFault:
         """Make one item, or tell why it cannot be made: no other picture takes its place."""
         epoch, index = key
         annotation = self.annotations[index]
@@ -173,7 +170,7 @@ def pool_annotations(files: Sequence[LabelFile], ratios: Sequence[float], drop_m
     problems: list[str] = []
     shares = []
     missing = 0
-    for file, ratio in zip(files, ratios):
+    for file, ratio in zip(files, ratios, strict=False):
         problems.extend(file.problems)
         before = len(annotations)
         for annotation in file.annotations:

@@ -12,7 +12,7 @@ def load_augmenters() -> ModuleType:
     if "bool" not in np.__dict__:
         np.bool = bool  # type: ignore[attr-defined,unused-ignore]
     if "sctypes" not in np.__dict__:
-        np.sctypes = {  # type: ignore[attr-defined,unused-ignore]
+        np.sctypes = {  # type: ignore[attr-defined,unused-ignore]  # noqa: NPY201
             "int": [np.int8, np.int16, np.int32, np.int64],
             "uint": [np.uint8, np.uint16, np.uint32, np.uint64],
             "float": [np.float16, np.float32, np.float64],

@@ -60,9 +60,7 @@ def parse_text(entry: Any) -> tuple[Polygon, str]:
     return polygon, str(entry.get("transcription", ""))
 
 
-def parse_label_line(
-    line: str, data_dir: Path, source: str, delimiter: str = "\t"
-) -> tuple[Annotation, list[str]]:
+def parse_label_line(line: str, data_dir: Path, source: str, delimiter: str = "\t") -> tuple[Annotation, list[str]]:
     """Read one label line.
 
     Args:
@@ -127,9 +125,9 @@ def read_labels(path: Path, data_dir: Path, delimiter: str = "\t") -> LabelFile:
     try:
         lines = content.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        faulty = content.count(b"\n", 0, error.start) + 1
         raise LabelError(
-            f"{path}:{line}: not UTF-8 (byte 0x{content[error.start]:02x}); "
+            f"{path}:{faulty}: not UTF-8 (byte 0x{content[error.start]:02x}); "
             f"convert the file, for example: iconv -f GBK -t UTF-8 {path}"
         ) from None
     annotations: list[Annotation] = []
@@ -173,7 +171,7 @@ def format_label_line(
     if delimiter in name or "\n" in name or "\r" in name:
         raise LabelError(f"{name!r}: a picture path in a label file must not hold {delimiter!r} or a line break")
     entries: list[dict[str, Any]] = []
-    for i, (text, polygon) in enumerate(zip(texts, polygons)):
+    for i, (text, polygon) in enumerate(zip(texts, polygons, strict=False)):
         points = np.asarray(polygon)
         whole = np.issubdtype(points.dtype, np.integer) or bool((points == np.round(points)).all())
         entry: dict[str, Any] = {

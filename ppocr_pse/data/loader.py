@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Callable, TypeVar, Union
+from typing import Any, TypeVar
 
+import cv2
 import numpy as np
 import paddle
 
@@ -90,7 +91,7 @@ class EpochSampler:
             yield [(self.epoch, index) for index in part[self.rank * each : (self.rank + 1) * each]]
 
 
-def collate(items: Sequence[Union[TrainItem, SampleFault]]) -> tuple[Any, ...]:
+def collate(items: Sequence[TrainItem | SampleFault]) -> tuple[Any, ...]:
     """Stack items; runs in the workers, hence plain tuples and arrays.
 
     Returns:
@@ -109,6 +110,10 @@ def collate(items: Sequence[Union[TrainItem, SampleFault]]) -> tuple[Any, ...]:
         [item.source for item in good],
         faults,
     )
+
+
+def _one_thread(_worker: int) -> None:
+    cv2.setNumThreads(0)  # the workers share the cores already
 
 
 class TrainLoader:
@@ -132,6 +137,7 @@ class TrainLoader:
             num_workers=num_workers,
             use_shared_memory=use_shared_memory and num_workers > 0,
             collate_fn=collate,
+            worker_init_fn=_one_thread,
             return_list=True,
         )
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional, Union
 
 import cv2
 import numpy as np
@@ -79,11 +78,11 @@ class DetResizeForTest:
         resize_long: pixels of the long side; both sides are then rounded up to a multiple of 128.
     """
 
-    image_shape: Optional[Sequence[int]] = None
+    image_shape: Sequence[int] | None = None
     keep_ratio: bool = False
-    limit_side_len: Optional[int] = None
+    limit_side_len: int | None = None
     limit_type: str = "min"
-    resize_long: Optional[int] = None
+    resize_long: int | None = None
 
     def __post_init__(self) -> None:
         if self.limit_type not in ("min", "max", "resize_long"):
@@ -145,7 +144,7 @@ def _round_nearest(pixels: int) -> int:
     return max(STRIDE, round(pixels / STRIDE) * STRIDE)
 
 
-def parse_fraction(value: Union[str, float]) -> float:
+def parse_fraction(value: str | float) -> float:
     """Read a number or PaddleOCR's fraction string such as ``1./255.``.
 
     Raises:
@@ -173,9 +172,9 @@ class NormalizeImage:
 
     def __init__(
         self,
-        scale: Union[str, float, None] = None,
-        mean: Optional[Sequence[float]] = None,
-        std: Optional[Sequence[float]] = None,
+        scale: str | float | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
         order: str = "hwc",
     ) -> None:
         if order != "hwc":

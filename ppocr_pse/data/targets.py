@@ -145,15 +145,16 @@ def make_pse_targets(
 def _meets(polygon: IntPolygon, window: Window) -> bool:
     (x0, y0), (x1, y1) = polygon.min(axis=0), polygon.max(axis=0)
     return bool(
-        x1 >= window.left
-        and y1 >= window.top
-        and x0 < window.left + window.width
-        and y0 < window.top + window.height
+        x1 >= window.left and y1 >= window.top and x0 < window.left + window.width and y0 < window.top + window.height
     )
 
 
 def _draw(
-    canvas: npt.NDArray[np.uint8], polygon: IntPolygon, value: int, window: Window, picture_size: tuple[int, int]
+    canvas: npt.NDArray[np.uint8],
+    polygon: IntPolygon,
+    value: int,
+    window: Window,
+    picture_size: tuple[int, int],
 ) -> None:
     """Paint a polygon given in picture coordinates onto the window's canvas.
 

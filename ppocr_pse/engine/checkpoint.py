@@ -16,7 +16,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import paddle
 
@@ -41,7 +41,7 @@ class Checkpoint:
     params: Mapping[str, Any]
     optimizer: Mapping[str, Any]
     states: Mapping[str, Any]
-    average: Optional[Mapping[str, Any]] = None
+    average: Mapping[str, Any] | None = None
 
 
 def prefix_of(path: str) -> Path:
@@ -113,13 +113,6 @@ def finish_pending(prefix: Path) -> None:
         pending.rmdir()
 
 
-def copy_checkpoint_weights(source: Path, target: Path) -> None:
-    """Replace one weights file by a copy of another, atomically."""
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-    shutil.copyfile(source, temporary)
-    temporary.replace(target)
-
-
 def remove_old(directory: Path, keep_last: int) -> list[str]:
     """Delete all but the ``keep_last`` newest ``iter_epoch_N`` checkpoints; returns the names deleted."""
     names: dict[int, str] = {}
@@ -137,16 +130,18 @@ def remove_old(directory: Path, keep_last: int) -> list[str]:
 class _PlainUnpickler(pickle.Unpickler):
     """Reads dicts, lists, numbers and strings; a .states file has no business to name code."""
 
-    ALLOWED = {
-        ("collections", "OrderedDict"),
-        ("numpy", "dtype"),
-        ("numpy", "ndarray"),
-        ("numpy.core.multiarray", "scalar"),
-        ("numpy._core.multiarray", "scalar"),
-        ("numpy.core.multiarray", "_reconstruct"),
-        ("numpy._core.multiarray", "_reconstruct"),
-        ("_codecs", "encode"),
-    }
+    ALLOWED = frozenset(
+        {
+            ("collections", "OrderedDict"),
+            ("numpy", "dtype"),
+            ("numpy", "ndarray"),
+            ("numpy.core.multiarray", "scalar"),
+            ("numpy._core.multiarray", "scalar"),
+            ("numpy.core.multiarray", "_reconstruct"),
+            ("numpy._core.multiarray", "_reconstruct"),
+            ("_codecs", "encode"),
+        }
+    )
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in self.ALLOWED:

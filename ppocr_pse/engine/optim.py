@@ -7,14 +7,14 @@ Schedules take lengths in EPOCHS, as PaddleOCR's files do, and step once an iter
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Callable, Optional
+from typing import Any
 
 import paddle
 from paddle.optimizer import lr as schedules
 
-Schedule = schedules.LRScheduler
+Schedule = Any  # paddle.optimizer.lr.LRScheduler; Paddle ships no types
 
 
 def with_warmup(schedule: Schedule, peak: float, warmup_epoch: float, steps_per_epoch: int) -> Schedule:
@@ -130,9 +130,7 @@ def cyclical_cosine(
 ) -> Schedule:
     """Half a cosine wave down to 0, begun anew every ``cycle`` epochs."""
     period = max(1, round(cycle * steps_per_epoch))
-    schedule = schedules.LambdaDecay(
-        learning_rate, lambda k: 0.5 * (1.0 + math.cos(math.pi * (k % period) / period))
-    )
+    schedule = schedules.LambdaDecay(learning_rate, lambda k: 0.5 * (1.0 + math.cos(math.pi * (k % period) / period)))
     return with_warmup(schedule, learning_rate, warmup_epoch, steps_per_epoch)
 
 
@@ -271,8 +269,8 @@ def make_optimizer(
     schedule: Schedule,
     parameters: Sequence[Any],
     weight_decay: Any = None,
-    clip_norm: Optional[float] = None,
-    clip_norm_global: Optional[float] = None,
+    clip_norm: float | None = None,
+    clip_norm_global: float | None = None,
 ) -> paddle.optimizer.Optimizer:
     """Put an optimizer together; clip_norm clips each gradient by itself, clip_norm_global all together."""
     clip = None

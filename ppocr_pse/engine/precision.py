@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Optional
+from typing import Any
 
 import paddle
 
@@ -37,8 +37,8 @@ class Precision:
         amp_dtype: str = "float16",
         scale_loss: float = 1.0,
         use_dynamic_loss_scaling: bool = False,
-        custom_black_list: Optional[Sequence[str]] = None,
-        custom_white_list: Optional[Sequence[str]] = None,
+        custom_black_list: Sequence[str] | None = None,
+        custom_white_list: Sequence[str] | None = None,
     ) -> None:
         if amp_level not in ("O1", "O2"):
             raise ValueError(f"Global.amp_level is {amp_level!r}, expected O1 or O2")
@@ -65,13 +65,10 @@ class Precision:
         """Whether a step with gradients that are not finite is skipped rather than taken."""
         return self.enabled and self.dtype == "float16"
 
-    def prepare(self, model: paddle.nn.Layer, optimizer: Any) -> tuple[paddle.nn.Layer, Any]:
-        """Cast the network for O2, with float32 master weights; call it after the weights are loaded."""
+    def prepare(self, model: paddle.nn.Layer, optimizer: Any) -> None:
+        """Cast the network for O2 in place, with float32 master weights; call it after the weights are loaded."""
         if self.enabled and self.level == "O2":
-            return paddle.amp.decorate(
-                models=model, optimizers=optimizer, level="O2", dtype=self.dtype, master_weight=True
-            )
-        return model, optimizer
+            paddle.amp.decorate(models=model, optimizers=optimizer, level="O2", dtype=self.dtype, master_weight=True)
 
     def forward(self) -> AbstractContextManager[Any]:
         """Context for the forward pass; compute the loss outside of it, in float32."""

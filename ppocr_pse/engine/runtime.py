@@ -8,7 +8,6 @@ import random
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
 
 import numpy as np
 import paddle
@@ -37,7 +36,7 @@ def choose_device(use_gpu: bool = True) -> Device:
     """
     if not use_gpu:
         return Device("cpu", "device: cpu (Global.use_gpu is false)")
-    index = os.environ.get("FLAGS_selected_gpus", "0").split(",")[0]
+    index = os.environ.get("FLAGS_selected_gpus", "0").split(",")[0]  # noqa: SIM112  the launcher's spelling
     if paddle.device.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0:
         return Device(f"gpu:{index}", f"device: gpu:{index} (of {paddle.device.cuda.device_count()})")
     custom = sorted(paddle.device.get_all_custom_device_type() or [], key=lambda kind: kind != "iluvatar_gpu")
@@ -72,7 +71,7 @@ class _TerminalHandler(logging.Handler):
         sys.stdout.flush()
 
 
-def start_log(file: Optional[Path] = None, quiet: bool = False) -> logging.Logger:
+def start_log(file: Path | None = None, quiet: bool = False) -> logging.Logger:
     """Set up the log of this run: standard output, and a file when one is given.
 
     Args:

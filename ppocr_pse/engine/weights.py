@@ -32,7 +32,8 @@ def load_into(model: paddle.nn.Layer, params: Mapping[str, Any], source: str) ->
             "configuration the one that these weights were trained with?"
         )
     _check_shapes(own, clean, source)
-    model.set_state_dict({name: _float32(clean[name]) for name in own})
+    for name, tensor in own.items():
+        tensor.set_value(_float32(clean[name]))
 
 
 def load_pretrained(model: paddle.nn.Layer, path: str) -> str:
@@ -59,11 +60,13 @@ def load_pretrained(model: paddle.nn.Layer, path: str) -> str:
     matched = [name for name in own if name in clean]
     if not matched:
         raise CheckpointError(
-            f"{source}: none of its {len(clean)} tensors has a place in this network. In the file: {_few(list(clean))}; "
-            f"in the network: {_few(list(own))}. Is it the backbone that Architecture.Backbone names?"
+            f"{source}: none of its {len(clean)} tensors has a place in this network. "
+            f"In the file: {_few(list(clean))}; in the network: {_few(list(own))}. "
+            "Is it the backbone that Architecture.Backbone names?"
         )
     _check_shapes(own, {name: clean[name] for name in matched}, source)
-    model.set_state_dict({name: _float32(clean[name]) for name in matched})
+    for name in matched:
+        own[name].set_value(_float32(clean[name]))
     return _verdict(list(own), matched, list(clean), source)
 
 
@@ -139,7 +142,7 @@ def load_optimizer(optimizer: Any, state: Mapping[str, Any], source: str) -> Non
                 f"{source}: {len(saved)} accumulators {kind!r}, expected {len(names)}. Was it saved with another "
                 "Optimizer.name or Architecture? To keep only the weights use Global.pretrained_model"
             )
-        for (name, tensor), (saved_name, value) in zip(names.items(), saved.items()):
+        for (name, tensor), (saved_name, value) in zip(names.items(), saved.items(), strict=False):
             if tuple(value.shape) != tuple(tensor.shape):
                 raise CheckpointError(
                     f"{source}: {saved_name} has shape {tuple(value.shape)}, expected {tuple(tensor.shape)} for {name}"

@@ -6,9 +6,7 @@ import paddle
 from paddle.nn import functional as F
 
 
-def dice_loss(
-    logits: paddle.Tensor, target: paddle.Tensor, mask: paddle.Tensor, eps: float = 1e-6
-) -> paddle.Tensor:
+def dice_loss(logits: paddle.Tensor, target: paddle.Tensor, mask: paddle.Tensor, eps: float = 1e-6) -> paddle.Tensor:
     """One minus the dice coefficient of each map (Wang et al., CVPR 2019, equation 6).
 
     Args:
@@ -33,9 +31,7 @@ def dice_loss(
     return (1.0 - 2.0 * overlap / (predicted + true)).reshape(shape)
 
 
-def mean_iou(
-    prediction: paddle.Tensor, target: paddle.Tensor, mask: paddle.Tensor, eps: float = 1e-6
-) -> paddle.Tensor:
+def mean_iou(prediction: paddle.Tensor, target: paddle.Tensor, mask: paddle.Tensor, eps: float = 1e-6) -> paddle.Tensor:
     """Mean of the IoU of text and of background over the unmasked pixels.
 
     Args:

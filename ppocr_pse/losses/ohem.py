@@ -5,9 +5,7 @@ from __future__ import annotations
 import paddle
 
 
-def ohem_mask(
-    scores: paddle.Tensor, text: paddle.Tensor, mask: paddle.Tensor, ratio: float = 3.0
-) -> paddle.Tensor:
+def ohem_mask(scores: paddle.Tensor, text: paddle.Tensor, mask: paddle.Tensor, ratio: float = 3.0) -> paddle.Tensor:
     """Select all text pixels and the hardest background pixels (Wang et al., CVPR 2019, section 3.5).
 
     Of each picture, P = text pixels outside ignored areas. The min(ratio * P, N) background pixels with the

@@ -61,9 +61,7 @@ class PSELoss(nn.Layer):
         self.eps = eps
         self.upsample = upsample
 
-    def forward(
-        self, outputs: dict[str, paddle.Tensor], batch: Sequence[paddle.Tensor]
-    ) -> dict[str, paddle.Tensor]:
+    def forward(self, outputs: dict[str, paddle.Tensor], batch: Sequence[paddle.Tensor]) -> dict[str, paddle.Tensor]:
         """Compare maps with targets.
 
         Args:
@@ -93,7 +91,7 @@ class PSELoss(nn.Layer):
         iou_kernel = mean_iou(smallest, kernels[:, -1], mask * text)
 
         loss = self.alpha * loss_text + (1.0 - self.alpha) * loss_kernels
-        terms = dict(zip(TERMS, (loss_text, iou_text, loss_kernels, iou_kernel, loss)))
+        terms = dict(zip(TERMS, (loss_text, iou_text, loss_kernels, iou_kernel, loss), strict=False))
         if self.reduction == "mean":
             return {name: term.mean() for name, term in terms.items()}
         if self.reduction == "sum":

@@ -5,7 +5,8 @@ Attribute names are the state-dict contract with PaddleOCR's weights.
 
 from __future__ import annotations
 
-from typing import Callable, NamedTuple, Optional
+from collections.abc import Callable
+from typing import NamedTuple
 
 import paddle
 from paddle import nn
@@ -78,7 +79,7 @@ class ConvBNAct(nn.Layer):
         kernel_size: int,
         stride: int = 1,
         groups: int = 1,
-        act: Optional[str] = None,
+        act: str | None = None,
     ) -> None:
         super().__init__()
         self.conv = nn.Conv2D(
@@ -120,9 +121,7 @@ class InvertedResidual(nn.Layer):
         super().__init__()
         self.shortcut = unit.stride == 1 and in_channels == out_channels
         self.expand_conv = ConvBNAct(in_channels, expanded, 1, act=unit.act)
-        self.bottleneck_conv = ConvBNAct(
-            expanded, expanded, unit.kernel, unit.stride, groups=expanded, act=unit.act
-        )
+        self.bottleneck_conv = ConvBNAct(expanded, expanded, unit.kernel, unit.stride, groups=expanded, act=unit.act)
         self.mid_se = SqueezeExcite(expanded) if use_se else None
         self.linear_conv = ConvBNAct(expanded, out_channels, 1)
 
@@ -170,9 +169,7 @@ class MobileNetV3(nn.Layer):
                 stages.append([])
             out_channels = make_divisible(scale * unit.out)
             expanded = make_divisible(scale * unit.expand)
-            stages[-1].append(
-                InvertedResidual(channels, expanded, out_channels, unit, unit.se and not disable_se)
-            )
+            stages[-1].append(InvertedResidual(channels, expanded, out_channels, unit, unit.se and not disable_se))
             channels = out_channels
         last = make_divisible(scale * last_channels)
         stages[-1].append(ConvBNAct(channels, last, 1, act="hardswish"))

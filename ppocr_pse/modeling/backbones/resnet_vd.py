@@ -102,7 +102,7 @@ class ResNetVd(nn.Layer):
         self.stages: list[list[nn.Layer]] = []
         self.out_channels: list[int] = []
         channels = 64
-        for stage, (depth, width) in enumerate(zip(BLOCKS[layers], WIDTHS)):
+        for stage, (depth, width) in enumerate(zip(BLOCKS[layers], WIDTHS, strict=False)):
             blocks = []
             for i in range(depth):
                 strided = i == 0 and stage > 0

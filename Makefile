@@ -1,0 +1,46 @@
+# The verbs a newcomer needs. Every target works from a fresh clone: it makes .venv and installs what it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+EXTRAS ?= cpu,dev
+
+.PHONY: help install demo test test-long lint format bench clean
+
+help:
+	@echo "make demo       install, make a small data set, train, evaluate, detect (about 10 minutes on 2 cores)"
+	@echo "make test       install and run the tests"
+	@echo "make test-long  the tests that need minutes each (kill and resume, ...)"
+	@echo "make lint       ruff and mypy"
+	@echo "make bench      the benchmarks; docs/benchmarks.md holds the latest table"
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml setup.py requirements.txt $(wildcard ppocr_pse/postprocess/csrc/*)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
+	touch $@
+
+demo: install
+	PATH="$(abspath $(BIN)):$$PATH" sh tools/demo.sh
+
+test: install
+	$(BIN)/python -m pytest
+
+test-long: install
+	$(BIN)/python -m pytest -m long --override-ini addopts="-q --strict-markers"
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install
+	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+clean:
+	rm -rf build demo output .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info ppocr_pse/postprocess/_C*.so

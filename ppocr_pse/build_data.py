@@ -1,0 +1,135 @@
+"""The data half of the composition root: dataset sections to label pools, transform chains and readers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ppocr_pse import components
+from ppocr_pse.config import Config, DatasetSettings, LoaderSettings
+from ppocr_pse.data.augment import ColorJitter, IaaAugment, RandomCropImgMask
+from ppocr_pse.data.dataset import AnnotationPool, KeepKeys, PseDataset, TrainChain, pool_annotations
+from ppocr_pse.data.labels import LabelError, read_labels
+from ppocr_pse.data.loader import EpochSampler, TrainLoader
+from ppocr_pse.data.preprocess import DecodeImage, DetResizeForTest, NormalizeImage, Preprocess
+from ppocr_pse.data.targets import MakePseGt
+from ppocr_pse.schema import ConfigError, Section, choose, construct
+
+
+def build_transforms(entries: Sequence[Any], where: str) -> list[Any]:
+    """Make the operations of a ``transforms`` list, in order.
+
+    Raises:
+        ConfigError: for an unknown key, name or value.
+    """
+    made = []
+    for i, entry in enumerate(entries):
+        (name, args), *_ = entry.items()
+        made.append(construct(components.TRANSFORMS[name], args or Section(), f"{where}.{i}.{name}"))
+    return made
+
+
+def _one(steps: Sequence[Any], kind: type, where: str) -> Any:
+    found = [step for step in steps if isinstance(step, kind)]
+    if len(found) != 1:
+        raise ConfigError(f"{where}: {kind.__name__} stands there {len(found)} times, expected once")
+    return found[0]
+
+
+def build_train_chain(entries: Sequence[Any], where: str = "Train.dataset.transforms") -> TrainChain:
+    """Make the training transforms.
+
+    Raises:
+        ConfigError: if an operation is missing or stands where it cannot work.
+    """
+    steps = build_transforms(entries, where)
+    targets = _one(steps, MakePseGt, where)
+    _check_keys_kept(steps, KeepKeys.TRAIN, where)
+    policies = [step for step in steps if isinstance(step, (ColorJitter, IaaAugment))]
+    late = [step for step in policies if steps.index(step) > steps.index(targets)]
+    if late:
+        raise ConfigError(f"{where}: {type(late[0]).__name__} stands after MakePseGt, expected before it")
+    return TrainChain(
+        decode=_one(steps, DecodeImage, where),
+        policies=tuple(policies),
+        targets=targets,
+        crop=_one(steps, RandomCropImgMask, where),
+        normalize=_one(steps, NormalizeImage, where),
+    )
+
+
+def build_preprocess(config: Config) -> Preprocess:
+    """Make the way from a picture to the network, as Eval.dataset.transforms has it.
+
+    Raises:
+        ConfigError: if an operation is missing.
+    """
+    where = "Eval.dataset.transforms"
+    steps = build_transforms(_dataset(config, "Eval").transforms, where)
+    _check_keys_kept(steps, KeepKeys.EVAL, where)
+    parts = (_one(steps, kind, where) for kind in (DecodeImage, DetResizeForTest, NormalizeImage))
+    return Preprocess(*parts)
+
+
+def _check_keys_kept(steps: Sequence[Any], expected: tuple[str, ...], where: str) -> None:
+    for step in steps:
+        if isinstance(step, KeepKeys) and tuple(step.keep_keys) != expected:
+            raise ConfigError(f"{where}: KeepKeys keeps {list(step.keep_keys)}, expected {list(expected)}")
+
+
+def _dataset(config: Config, name: str) -> DatasetSettings:
+    where = f"{name}.dataset"
+    _, settings = choose({"SimpleDataSet": DatasetSettings}, config.section(name).get("dataset"), where)
+    return construct(DatasetSettings, settings, where)
+
+
+def _loader(config: Config, name: str) -> LoaderSettings:
+    return construct(LoaderSettings, config.section(name).get("loader") or Section(), f"{name}.loader")
+
+
+def build_annotations(config: Config, name: str) -> AnnotationPool:
+    """Read the label files of ``Train`` or ``Eval`` and look whether their pictures exist.
+
+    Raises:
+        ConfigError: if nothing of them can be used.
+    """
+    settings = _dataset(config, name)
+    try:
+        files = [
+            read_labels(file, Path(settings.data_dir), settings.delimiter or "\t") for file in settings.label_files
+        ]
+        return pool_annotations(files, settings.ratios, drop_missing=name == "Train")
+    except LabelError as error:
+        raise ConfigError(f"{name}.dataset: {error}") from error
+
+
+def build_train_loader(config: Config, pool: AnnotationPool, rank: int = 0, world_size: int = 1) -> TrainLoader:
+    """Make the reader of training batches.
+
+    Raises:
+        ConfigError: if an epoch would be empty, or the maps drawn do not fit the network's.
+    """
+    chain = build_train_chain(_dataset(config, "Train").transforms)
+    maps = (config.section("Architecture").get("Head") or {}).get("out_channels", 7)
+    if chain.targets.kernel_num != maps:
+        raise ConfigError(
+            f"Train.dataset.transforms: MakePseGt.kernel_num is {chain.targets.kernel_num}, but the network has "
+            f"Architecture.Head.out_channels {maps}; make them equal"
+        )
+    loader, seed = _loader(config, "Train"), config.settings.seed
+    dataset = PseDataset(pool.annotations, chain, seed)
+    sampler = EpochSampler(
+        pool.shares, loader.batch_size_per_card, loader.shuffle, loader.drop_last, seed, rank, world_size
+    )
+    if len(sampler) == 0:
+        raise ConfigError(
+            f"Train.loader: {sampler.count} pictures give no batch of {loader.batch_size_per_card} x {world_size}; "
+            "lower batch_size_per_card or set drop_last: false"
+        )
+    return TrainLoader(dataset, sampler, loader.num_workers, loader.use_shared_memory)
+
+
+def eval_workers(config: Config) -> int:
+    """Reader threads of Eval.loader."""
+    return _loader(config, "Eval").num_workers

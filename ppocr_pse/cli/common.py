@@ -1,0 +1,114 @@
+"""What the commands share: arguments, errors in words, the start of a run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import logging
+
+    import paddle
+
+    from ppocr_pse.config import Config
+
+
+def make_parser(command: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """Make a parser with ``-c`` and ``-o``, whose help ends in worked examples."""
+    parser = argparse.ArgumentParser(
+        prog=f"ppocr-pse {command}",
+        description=description,
+        epilog="examples:\n" + examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("-c", "--config", required=True, metavar="FILE", help="configuration (.yml)")
+    parser.add_argument(
+        "-o",
+        "--opt",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="A.b.c=VALUE",
+        help="set a key of the configuration; VALUE is YAML; list items are reached by index",
+    )
+    return parser
+
+
+def run_in_words(work: Callable[[], int]) -> int:
+    """Run a command's work; faults that a user can mend are told in words, without a traceback.
+
+    Returns:
+        What the work returns, or 2 when it was stopped by such a fault.
+    """
+    from ppocr_pse.data.labels import LabelError
+    from ppocr_pse.engine.checkpoint import CheckpointError
+    from ppocr_pse.engine.progress import NonFiniteLoss
+    from ppocr_pse.schema import ConfigError
+
+    try:
+        return work()
+    except (
+        ConfigError,
+        CheckpointError,
+        LabelError,
+        NonFiniteLoss,
+        FileNotFoundError,
+        ModuleNotFoundError,
+    ) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def read_config(arguments: Any) -> Config:
+    """Load the configuration that the arguments name."""
+    from ppocr_pse.config import load_config
+
+    return load_config(arguments.config, arguments.opt)
+
+
+def start_run(config: Config, log_file: Path | None, main: bool = True) -> logging.Logger:
+    """Choose the device, seed everything, open the log."""
+    import paddle
+
+    from ppocr_pse import __version__
+    from ppocr_pse.engine import runtime
+
+    logger = runtime.start_log(log_file, quiet=not main)
+    device = runtime.choose_device(config.settings.use_gpu)
+    paddle.set_device(device.name)
+    runtime.seed_everything(config.settings.seed)
+    logger.info(f"ppocr_pse {__version__}, Paddle {paddle.__version__}, {device.reason}")
+    return logger
+
+
+def load_trained(config: Config, logger: logging.Logger) -> paddle.nn.Layer:
+    """Build the network and load the weights that ``Global.checkpoints`` or ``Global.pretrained_model`` names."""
+    from ppocr_pse.build import build_model
+    from ppocr_pse.engine.checkpoint import load_params
+    from ppocr_pse.engine.weights import load_into
+    from ppocr_pse.schema import ConfigError
+
+    path = config.settings.checkpoints or config.settings.pretrained_model
+    if not path:
+        raise ConfigError(
+            f"{config.path}: no weights are named; add -o Global.checkpoints=DIR/best_accuracy "
+            "(or Global.pretrained_model=...)"
+        )
+    model = build_model(config.section("Architecture"))
+    load_into(model, load_params(path), path)
+    model.eval()
+    logger.info(f"loaded {len(model.state_dict())} tensors from {path}")
+    return model
+
+
+def report_problems(problems: Sequence[str], where: str, logger: logging.Logger, limit: int = 20) -> None:
+    """Log the labels and pictures that were left out, the first ones in full."""
+    for problem in problems[:limit]:
+        logger.warning(problem)
+    if len(problems) > limit:
+        logger.warning(f"... and {len(problems) - limit} more")
+    if problems:
+        logger.warning(f"{where}: {len(problems)} labels or pictures cannot be used, see above")

@@ -1,0 +1,53 @@
+"""Which class or function a name in a configuration stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from ppocr_pse.data.augment import ColorJitter, IaaAugment, RandomCropImgMask
+from ppocr_pse.data.dataset import DetLabelEncode, KeepKeys
+from ppocr_pse.data.preprocess import DecodeImage, DetResizeForTest, NormalizeImage, ToCHWImage
+from ppocr_pse.data.targets import MakePseGt
+from ppocr_pse.engine.optim import OPTIMIZERS, SCHEDULES
+from ppocr_pse.losses import PSELoss
+from ppocr_pse.metrics import DetMetric
+from ppocr_pse.modeling import FPN, MobileNetV3, PSEHead, ResNetVd
+from ppocr_pse.postprocess import PSEDecoder
+
+Table = Mapping[str, Callable[..., Any]]
+
+BACKBONES: Table = MappingProxyType({"ResNet_vd": ResNetVd, "MobileNetV3": MobileNetV3})
+NECKS: Table = MappingProxyType({"FPN": FPN})
+HEADS: Table = MappingProxyType({"PSEHead": PSEHead})
+LOSSES: Table = MappingProxyType({"PSELoss": PSELoss})
+POSTPROCESSES: Table = MappingProxyType({"PSEPostProcess": PSEDecoder})
+METRICS: Table = MappingProxyType({"DetMetric": DetMetric})
+TRANSFORMS: Table = MappingProxyType(
+    {
+        "DecodeImage": DecodeImage,
+        "DetLabelEncode": DetLabelEncode,
+        "ColorJitter": ColorJitter,
+        "IaaAugment": IaaAugment,
+        "MakePseGt": MakePseGt,
+        "RandomCropImgMask": RandomCropImgMask,
+        "DetResizeForTest": DetResizeForTest,
+        "NormalizeImage": NormalizeImage,
+        "ToCHWImage": ToCHWImage,
+        "KeepKeys": KeepKeys,
+    }
+)
+
+__all__ = [
+    "BACKBONES",
+    "HEADS",
+    "LOSSES",
+    "METRICS",
+    "NECKS",
+    "OPTIMIZERS",
+    "POSTPROCESSES",
+    "SCHEDULES",
+    "TRANSFORMS",
+    "Table",
+]
