@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib
+import io
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -37,12 +40,25 @@ def make_parser(command: str, description: str, examples: str) -> argparse.Argum
     return parser
 
 
+def import_paddle() -> None:
+    """Import Paddle without its warning about the number of threads, which was set on purpose."""
+    messages = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(messages):
+            importlib.import_module("paddle")
+    finally:
+        for line in messages.getvalue().splitlines():
+            if "OMP_NUM_THREADS" not in line:
+                print(line, file=sys.stderr)
+
+
 def run_in_words(work: Callable[[], int]) -> int:
     """Run a command's work; faults that a user can mend are told in words, without a traceback.
 
     Returns:
         What the work returns, or 2 when it was stopped by such a fault.
     """
+    import_paddle()
     from ppocr_pse.data.labels import LabelError
     from ppocr_pse.engine.checkpoint import CheckpointError
     from ppocr_pse.engine.progress import NonFiniteLoss

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ppocr_pse.cli.common import (
     load_trained,
@@ -12,7 +13,9 @@ from ppocr_pse.cli.common import (
     run_in_words,
     start_run,
 )
-from ppocr_pse.config import Config
+
+if TYPE_CHECKING:
+    from ppocr_pse.config import Config
 
 EXAMPLES = """\
   ppocr-pse eval -c configs/det/det_mv3_pse.yml -o Global.checkpoints=output/det_mv3_pse/best_accuracy

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ppocr_pse.cli.common import load_trained, make_parser, read_config, run_in_words, start_run
-from ppocr_pse.config import Config
+
+if TYPE_CHECKING:
+    from ppocr_pse.config import Config
 
 EXAMPLES = """\
   ppocr-pse infer -c configs/det/det_mv3_pse.yml \\

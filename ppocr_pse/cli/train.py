@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ppocr_pse.cli.common import make_parser, read_config, report_problems, run_in_words, start_run
-from ppocr_pse.config import Config
-from ppocr_pse.engine.evaluator import Evaluation
+
+if TYPE_CHECKING:
+    from ppocr_pse.config import Config
+    from ppocr_pse.engine.evaluator import Evaluation
 
 EXAMPLES = """\
   # four cards, mixed precision

@@ -91,6 +91,7 @@ class Progress:
         self._batch_costs: list[float] = []
         self._samples: list[int] = []
         self._run_seconds = 0.0
+        self._excluded = 0.0
         self._run_steps = 0
         self._bar: Any = None
         self._drawn_at = 0.0
@@ -127,13 +128,14 @@ class Progress:
             for batch in batches:
                 arrived = time.perf_counter()
                 yield batch
-                now = time.perf_counter()
+                now = time.perf_counter() - self._excluded
+                self._excluded = 0.0
                 self._reader_costs.append(arrived - ended)
                 self._batch_costs.append(now - ended)
                 self._samples.append(len(batch))
                 self._run_seconds += now - ended
                 self._run_steps += 1
-                ended = now
+                ended = time.perf_counter()
                 self._bar.update()
         self._bar = None
 
@@ -157,6 +159,10 @@ class Progress:
         if global_step % self.print_every == 0 or in_epoch == self.steps_per_epoch:
             self.flush()
             self._print(epoch, global_step, lr)
+
+    def exclude(self, seconds: float) -> None:
+        """Leave the time of an evaluation out of the cost of the step that it followed."""
+        self._excluded += seconds
 
     def flush(self) -> None:
         """Fetch the terms kept on the device, in one copy.

@@ -144,9 +144,6 @@ class Trainer:
                 if self._step_limit():
                     break
             self._end_epoch()
-        if self.evaluate is not None and self._evaluated_at != self.at.global_step:
-            self.evaluate_and_keep_best()
-            self.save("latest")
         self.progress.draw(at_once=True)
         return self.at
 
@@ -165,6 +162,7 @@ class Trainer:
         """Score the (averaged) weights; keep them as ``best_accuracy`` when they are the best so far."""
         if self.evaluate is None:
             return
+        started = time.perf_counter()
         self.progress.flush()
         self._evaluated_at = self.at.global_step
         weights: AbstractContextManager[None] = nullcontext() if self.average is None else self.average.applied()
@@ -181,6 +179,7 @@ class Trainer:
                 self.save("best_accuracy")
         self.progress.record_evaluation(self.at.epoch, self.at.global_step, figures)
         self.logger.info(f"best metric, {_shown(self.at.best)}")
+        self.progress.exclude(time.perf_counter() - started)
 
     def save(self, name: str) -> None:
         """Write a checkpoint ``save_dir/NAME`` that training can go on from."""
@@ -253,9 +252,11 @@ class Trainer:
             self.faults = {}
         finished = self.at.epoch
         complete = self.at.iteration >= len(self.loader)
+        ends = (complete and finished == self.plan.epochs) or self._step_limit()
+        every = self.plan.eval_every_epochs
+        if (ends or (complete and every and finished % every == 0)) and self._evaluated_at != self.at.global_step:
+            self.evaluate_and_keep_best()
         if complete:
-            if self.plan.eval_every_epochs and finished % self.plan.eval_every_epochs == 0:
-                self.evaluate_and_keep_best()
             self.at.epoch, self.at.iteration = finished + 1, 0
         self.save("latest")
         if complete and self.main and finished % max(1, self.plan.save_every_epochs) == 0:
