@@ -22,7 +22,7 @@ SHIPPED = (
 
 
 def upstream(configs: Path, tmp_path: Path, name: str) -> Path:
-    """A file as PaddleOCR ships it: without our switches, with its spellings (empty Transform, newer augmenter names)."""
+    """A file as PaddleOCR ships it: without our switches, with its spellings (an empty Transform)."""
     tree = yaml.safe_load(load_config(configs / f"{name}.yml").dump())
     del tree["Architecture"]["Neck"]["bn_momentum"], tree["Loss"]["upsample"]
     transforms = tree["Train"]["dataset"]["transforms"]

@@ -78,9 +78,10 @@ def train(config: Config) -> int:
         logger.warning(precision.notice)
     evaluate = _evaluation(config, network, rank, world_size)
     trainer = build.build_trainer(config, model, network, loader, evaluate, precision, logger, main_process)
+    size = sum(int(parameter.size) for parameter in network.parameters() if not parameter.stop_gradient)
     logger.info(
         f"train on {len(pool.annotations)} pictures, {len(loader)} batches an epoch, {settings.epoch_num} epochs, "
-        f"{len(network.state_dict())} tensors, {sum(int(p.size) for p in network.parameters() if not p.stop_gradient):,} parameters"
+        f"{len(network.state_dict())} tensors, {size:,} parameters"
     )
     if settings.checkpoints:
         trainer.resume(settings.checkpoints)

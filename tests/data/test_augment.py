@@ -81,10 +81,8 @@ def test_rotation_keeps_the_canvas_and_turns_about_the_centre() -> None:
         assert after.image.shape == (80, 120, 3)
         follows(after, 3)
         x, y = (BOX - [60, 40]).T
-        expected = np.stack([x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle)], 1) + [
-            60,
-            40,
-        ]
+        turned = np.stack([x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle)], axis=1)
+        expected = turned + np.array([60, 40])
         np.testing.assert_allclose(after.polygons[0], expected, atol=0.7)
 
 

@@ -126,7 +126,7 @@ def test_missing_pictures(bars: Path) -> None:
     assert len(kept.annotations) == 7 and len(kept.problems) == 1
     assert "label.txt:3: no picture at" in kept.problems[0]
     assert len(pool_annotations([labels], [1.0], drop_missing=False).annotations) == 8
-    with pytest.raises(LabelError, match="none of the 8 pictures exists.*Check data_dir"):
+    with pytest.raises(LabelError, match=r"none of the 8 pictures exists.*Check data_dir"):
         pool_annotations([read_labels(bars / "label.txt", bars / "elsewhere")], [1.0], drop_missing=True)
 
 

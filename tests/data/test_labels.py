@@ -99,7 +99,7 @@ points = st.lists(st.tuples(st.integers(-999, 9999), st.integers(-999, 9999)), m
 def test_what_is_written_is_read_back(name: str, texts: list) -> None:
     line = format_label_line(name, [text for text, _ in texts], [np.array(p) for _, p in texts])
     assert "\n" not in line
-    annotation, problems = parse_label_line(line, Path("."), "f:1")
+    annotation, problems = parse_label_line(line, Path(), "f:1")
     assert problems == []
     assert annotation.texts == tuple(text for text, _ in texts)
     assert [p.astype(int).tolist() for p in annotation.polygons] == [[list(q) for q in p] for _, p in texts]

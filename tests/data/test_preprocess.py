@@ -58,7 +58,7 @@ def test_colour_order(tmp_path: Path) -> None:
 
 def test_exif_orientation_is_honoured(tmp_path: Path) -> None:
     """A 4 x 8 picture with orientation 6 (turn right) comes out 8 x 4."""
-    good, encoded = cv2.imencode(".jpg", np.zeros((4, 8, 3), np.uint8))
+    _, encoded = cv2.imencode(".jpg", np.zeros((4, 8, 3), np.uint8))
     tiff = b"MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
     body = b"Exif\x00\x00" + tiff
     segment = b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body

@@ -81,7 +81,7 @@ def test_pictures_of_a_folder(tmp_path: Path) -> None:
     assert find_pictures(tmp_path / "notes.txt") == [tmp_path / "notes.txt"]
     with pytest.raises(FileNotFoundError, match="no file or folder"):
         find_pictures(tmp_path / "absent")
-    with pytest.raises(FileNotFoundError, match="holds no picture.*--recursive"):
+    with pytest.raises(FileNotFoundError, match=r"holds no picture.*--recursive"):
         find_pictures(tmp_path / "folder.jpg")
 
 
