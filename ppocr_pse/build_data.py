@@ -44,6 +44,7 @@ def build_train_chain(entries: Sequence[Any], where: str = "Train.dataset.transf
         ConfigError: if an operation is missing or stands where it cannot work.
     """
     steps = build_transforms(entries, where)
+    _no_strangers(steps, (DetResizeForTest,), where)
     targets = _one(steps, MakePseGt, where)
     _check_keys_kept(steps, KeepKeys.TRAIN, where)
     policies = [step for step in steps if isinstance(step, (ColorJitter, IaaAugment))]
@@ -67,9 +68,16 @@ def build_preprocess(config: Config) -> Preprocess:
     """
     where = "Eval.dataset.transforms"
     steps = build_transforms(_dataset(config, "Eval").transforms, where)
+    _no_strangers(steps, (ColorJitter, IaaAugment, MakePseGt, RandomCropImgMask), where)
     _check_keys_kept(steps, KeepKeys.EVAL, where)
     parts = (_one(steps, kind, where) for kind in (DecodeImage, DetResizeForTest, NormalizeImage))
     return Preprocess(*parts)
+
+
+def _no_strangers(steps: Sequence[Any], strangers: tuple[type, ...], where: str) -> None:
+    for step in steps:
+        if isinstance(step, strangers):
+            raise ConfigError(f"{where}: {type(step).__name__} has no place in this list; remove it")
 
 
 def _check_keys_kept(steps: Sequence[Any], expected: tuple[str, ...], where: str) -> None:

@@ -72,6 +72,9 @@ class GlobalSettings:
         for key in ("epoch_num", "log_smooth_window", "print_batch_step", "save_epoch_step"):
             if getattr(self, key) < 1:
                 raise ValueError(f"{key} is {getattr(self, key)!r}, expected at least 1")
+        for key, allowed in (("amp_level", ("O1", "O2")), ("amp_dtype", ("float16", "bfloat16"))):
+            if getattr(self, key) not in allowed:
+                raise ValueError(f"{key} is {getattr(self, key)!r}, expected {' or '.join(allowed)}")
         if not 0.0 <= self.ema_decay < 1.0:
             raise ValueError(f"ema_decay is {self.ema_decay!r}, expected 0 (off) to below 1")
         if isinstance(self.eval_batch_step, Sequence) and len(self.eval_batch_step) != 2:

@@ -104,8 +104,10 @@ def construct(
     try:
         return function(**section, **extra)
     except (ValueError, TypeError) as error:
-        place = next(iter(getattr(section, "places", {}).values()), "")
-        raise ConfigError(f"{place + ': ' if place else ''}{where}: {error}") from error
+        message = str(error)
+        named = next((key for key in section if key in message), next(iter(section), ""))
+        prefix = "" if message.startswith(f"{where}.") else f"{where}: "
+        raise ConfigError(f"{place_of(section, str(named))}{prefix}{message}") from error
 
 
 def choose(table: Mapping[str, Made], section: Any, where: str) -> tuple[Made, Section]:

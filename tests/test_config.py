@@ -138,6 +138,7 @@ def test_a_misspelt_key_names_the_nearest_known_one(configs: Path, override: str
         ("Global.epoch_num=ten", "got 'ten' (str), expected a whole number"),
         ("Global.use_gpu=1", "expected true or false"),
         ("Global.cal_metric_during_train=true", "cal_metric_during_train is true, expected false"),
+        ("Global.amp_level=O3", "amp_level is 'O3', expected O1 or O2"),
         ("Global.eval_batch_step=[1,2,3]", "expected [start, every]"),
         ("Global", "expected SECTION.key=VALUE"),
         ("Train.dataset.transforms.99.ColorJitter.brightness=1", "expected an index from 0 to 8"),
@@ -229,6 +230,24 @@ def test_transforms_in_an_order_that_cannot_work(configs: Path) -> None:
         build.build_train_chain([entry for entry in entries if "MakePseGt" not in entry])
     with pytest.raises(ConfigError, match="ColorJitter stands after MakePseGt"):
         build.build_train_chain([*entries, {"ColorJitter": {"hue": 0.1}}][:2] + entries[3:] + [{"ColorJitter": None}])
+
+
+def test_a_transform_of_the_other_list_is_refused(configs: Path) -> None:
+    config = load_config(configs / "det_r50_vd_pse.yml")
+    train, evaluation = (list(config.section(name)["dataset"]["transforms"]) for name in ("Train", "Eval"))
+    with pytest.raises(ConfigError, match="DetResizeForTest has no place"):
+        build.build_train_chain([*train, {"DetResizeForTest": None}])
+    wrong = load_config(configs / "det_r50_vd_pse.yml", ["Eval.dataset.transforms.1={ColorJitter: {hue: 0.1}}"])
+    assert evaluation
+    with pytest.raises(ConfigError, match="ColorJitter has no place"):
+        build.build_preprocess(wrong)
+
+
+def test_a_wrong_value_names_its_own_line(tmp_path: Path, configs: Path) -> None:
+    file = write(tmp_path, "a.yml", "PostProcess:\n  name: PSEPostProcess\n  min_area: 16\n  scale: 3\n")
+    with pytest.raises(ConfigError) as error:
+        build.build_postprocess(load_config(file).section("PostProcess"))
+    assert "a.yml:4: PostProcess.scale: one of 1, 2, 4 expected, got 3" in str(error.value)
 
 
 def test_a_postprocess_with_paddleocrs_call_shape(configs: Path) -> None:

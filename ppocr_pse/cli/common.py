@@ -58,12 +58,15 @@ def run_in_words(work: Callable[[], int]) -> int:
     Returns:
         What the work returns, or 2 when it was stopped by such a fault.
     """
-    import_paddle()
-    from ppocr_pse.data.labels import LabelError
-    from ppocr_pse.engine.checkpoint import CheckpointError
-    from ppocr_pse.engine.progress import NonFiniteLoss
-    from ppocr_pse.schema import ConfigError
-
+    try:
+        import_paddle()
+        from ppocr_pse.data.labels import LabelError
+        from ppocr_pse.engine.checkpoint import CheckpointError
+        from ppocr_pse.engine.progress import NonFiniteLoss
+        from ppocr_pse.schema import ConfigError
+    except ImportError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     try:
         return work()
     except (
@@ -72,7 +75,7 @@ def run_in_words(work: Callable[[], int]) -> int:
         LabelError,
         NonFiniteLoss,
         FileNotFoundError,
-        ModuleNotFoundError,
+        ImportError,
     ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -21,7 +21,7 @@ EXAMPLES = """\
       -o Global.pretrained_model=output/det_mv3_pse/best_accuracy Global.infer_img=photos \\
       Global.save_res_path=found/results.txt
 
-The results file has a line for every picture:
+The results file has a line for every picture that could be read:
 PATH<TAB>[{"transcription": "", "points": [[x, y], ...], "score": s}, ...]
 Drawn pictures go to det_results/ beside it. The exit code is 1 when a picture could not be read.
 """
@@ -57,6 +57,7 @@ def infer(config: Config, arguments: argparse.Namespace) -> int:
     predictor = build.build_predictor(config, load_trained(config, logger))
     results_file = Path(settings.save_res_path)
     drawn_dir = results_file.parent / "det_results"
+    pictures = [path for path in pictures if drawn_dir not in path.parents]  # drawn by an earlier run
     results_file.parent.mkdir(parents=True, exist_ok=True)
     root = place if place.is_dir() else place.parent
     names = DrawnNames(root, drawn_dir)

@@ -173,10 +173,12 @@ def format_label_line(
     entries: list[dict[str, Any]] = []
     for i, (text, polygon) in enumerate(zip(texts, polygons, strict=False)):
         points = np.asarray(polygon)
+        if not np.issubdtype(points.dtype, np.integer):
+            points = points.astype(np.float64)  # a float32 rounded to 2 digits is not what JSON would show
         whole = np.issubdtype(points.dtype, np.integer) or bool((points == np.round(points)).all())
         entry: dict[str, Any] = {
             "transcription": text,
-            "points": points.astype(int).tolist() if whole else np.round(points, 2).astype(float).tolist(),
+            "points": points.astype(int).tolist() if whole else np.round(points, 2).tolist(),
         }
         if scores is not None:
             entry["score"] = round(float(scores[i]), 6)

@@ -125,6 +125,7 @@ class Progress:
             disable=self.disable_bar,
         ) as self._bar:
             ended = time.perf_counter()
+            self._excluded = 0.0  # what came between two epochs is no part of a step
             for batch in batches:
                 arrived = time.perf_counter()
                 yield batch

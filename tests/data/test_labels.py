@@ -105,6 +105,11 @@ def test_what_is_written_is_read_back(name: str, texts: list) -> None:
     assert [p.astype(int).tolist() for p in annotation.polygons] == [[list(q) for q in p] for _, p in texts]
 
 
+def test_fractions_are_written_as_people_would() -> None:
+    line = format_label_line("a.jpg", [""], [np.array([[80.7, 0], [1, 0], [1, 1.255]], np.float32)])
+    assert "[[80.7, 0.0], [1.0, 0.0], [1.0, 1.25]]" in line or "[1.0, 1.26]" in line
+
+
 def test_scores_and_refused_names() -> None:
     line = format_label_line("a.jpg", [""], [np.array([[0, 0], [1, 0], [1, 1]])], [0.25])
     assert json.loads(line.split("\t")[1]) == [{"transcription": "", "points": [[0, 0], [1, 0], [1, 1]], "score": 0.25}]

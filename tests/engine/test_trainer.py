@@ -246,3 +246,12 @@ def test_evaluation_is_not_counted_as_training_time(tmp_path: Path) -> None:
         patch.setattr(trainer_module, "time", clock)
         run.fit()
     assert run.progress._run_seconds == 0.0
+
+
+def test_an_evaluation_between_epochs_does_not_shorten_the_next_step(tmp_path: Path) -> None:
+    progress = Progress(tmp_path, 2, 1, 1, 20, LOGGER, show_bar=False)
+    batch = Batch(None, None, None, None, ("a.jpg",))
+    list(progress.watch(iter([batch]), 1, 0))
+    progress.exclude(1000.0)
+    list(progress.watch(iter([batch]), 2, 0))
+    assert min(progress._batch_costs) >= 0
