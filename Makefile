@@ -19,6 +19,7 @@ $(VENV)/.installed: pyproject.toml setup.py requirements.txt $(wildcard ppocr_ps
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
+	sh tools/system_packages.sh $(BIN)/python
 	touch $@
 
 demo: install

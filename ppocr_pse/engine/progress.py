@@ -91,7 +91,8 @@ class Progress:
         self._batch_costs: list[float] = []
         self._samples: list[int] = []
         self._run_seconds = 0.0
-        self._excluded = 0.0
+        self._ended = self._arrived = time.perf_counter()
+        self._batch_samples = 0
         self._run_steps = 0
         self._bar: Any = None
         self._drawn_at = 0.0
@@ -124,19 +125,11 @@ class Progress:
             leave=False,
             disable=self.disable_bar,
         ) as self._bar:
-            ended = time.perf_counter()
-            self._excluded = 0.0  # what came between two epochs is no part of a step
+            self._ended = time.perf_counter()
             for batch in batches:
-                arrived = time.perf_counter()
+                self._arrived = time.perf_counter()
+                self._batch_samples = len(batch)
                 yield batch
-                now = time.perf_counter() - self._excluded
-                self._excluded = 0.0
-                self._reader_costs.append(arrived - ended)
-                self._batch_costs.append(now - ended)
-                self._samples.append(len(batch))
-                self._run_seconds += now - ended
-                self._run_steps += 1
-                ended = time.perf_counter()
                 self._bar.update()
         self._bar = None
 
@@ -153,6 +146,13 @@ class Progress:
         Raises:
             NonFiniteLoss: see flush.
         """
+        now = time.perf_counter()
+        self._reader_costs.append(self._arrived - self._ended)
+        self._batch_costs.append(now - self._ended)
+        self._samples.append(self._batch_samples)
+        self._run_seconds += now - self._ended
+        self._run_steps += 1
+        self._ended = now
         self._names = tuple(terms)
         values = paddle.stack([term.detach().mean() for term in terms.values()])
         self._pending.append(_Step(global_step, values, tuple(sources)))
@@ -162,8 +162,8 @@ class Progress:
             self._print(epoch, global_step, lr)
 
     def exclude(self, seconds: float) -> None:
-        """Leave the time of an evaluation out of the cost of the step that it followed."""
-        self._excluded += seconds
+        """Leave the time of an evaluation out of the cost of the step that comes next."""
+        self._ended += seconds
 
     def flush(self) -> None:
         """Fetch the terms kept on the device, in one copy.

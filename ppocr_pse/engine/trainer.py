@@ -175,7 +175,8 @@ class Trainer:
                 self.logger.warning(f"evaluation: {fault} (its texts count as missed)")
             key = self.plan.main_indicator
             if figures[key] >= self.at.best.get(key, 0.0):
-                self.at.best = {**figures, "best_epoch": self.at.epoch, "start_epoch": 1}
+                order = dict.fromkeys(("hmean", "precision", "recall", "fps"))
+                self.at.best = {**order, **figures, "best_epoch": self.at.epoch, "start_epoch": 1}
                 self.save("best_accuracy")
         self.progress.record_evaluation(self.at.epoch, self.at.global_step, figures)
         self.logger.info(f"best metric, {_shown(self.at.best)}")

@@ -117,7 +117,7 @@ def test_log_lines_and_files(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
     assert re.search(line, text)
     assert [int(step) for step in re.findall(r"global_step: (\d+), lr", text)] == [2, 4, 5, 6, 8, 10]
     assert "cur metric, precision: 0.25, recall: 0.25, hmean: 0.25, fps: 2.0" in text
-    assert "best metric, precision: 0.75, recall: 0.75, hmean: 0.75, fps: 2.0, best_epoch: 2" in text
+    assert "best metric, hmean: 0.75, precision: 0.75, recall: 0.75, fps: 2.0, best_epoch: 2" in text
     names = {path.name for path in tmp_path.iterdir()}
     assert {"metrics.csv", "curves.png", "iter_epoch_1.pdparams", "iter_epoch_2.states"} <= names
     assert {f"{kind}.{end}" for kind in ("latest", "best_accuracy") for end in ("pdparams", "pdopt", "states")} <= names
@@ -249,9 +249,18 @@ def test_evaluation_is_not_counted_as_training_time(tmp_path: Path) -> None:
 
 
 def test_an_evaluation_between_epochs_does_not_shorten_the_next_step(tmp_path: Path) -> None:
-    progress = Progress(tmp_path, 2, 1, 1, 20, LOGGER, show_bar=False)
+    progress = Progress(None, 2, 1, 9, 20, LOGGER, show_bar=False)
     batch = Batch(None, None, None, None, ("a.jpg",))
-    list(progress.watch(iter([batch]), 1, 0))
-    progress.exclude(1000.0)
-    list(progress.watch(iter([batch]), 2, 0))
-    assert min(progress._batch_costs) >= 0
+    for epoch in (1, 2):
+        for _ in progress.watch(iter([batch]), epoch, 0):
+            progress.record(epoch, 9 * epoch - 1, 0.1, {"loss": paddle.ones([1])}, ())
+        progress.exclude(1000.0)
+    assert min(progress._batch_costs, default=0) >= 0 and progress._run_seconds >= 0
+
+
+def test_the_first_line_knows_its_own_step(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "ppocr.test")
+    progress = Progress(None, 1, 9, 1, 20, LOGGER, show_bar=False)
+    for _ in progress.watch(iter([Batch(None, None, None, None, ("a.jpg", "b.jpg"))]), 1, 0):
+        progress.record(1, 1, 0.1, {"loss": paddle.ones([1])}, ())
+    assert "avg_samples: 2.0" in caplog.text and "ips: 0.00000" not in caplog.text
