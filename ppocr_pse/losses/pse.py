@@ -73,8 +73,10 @@ class PSELoss(nn.Layer):
             loss_text, iou_text, loss_kernels, iou_kernel, loss, in this order.
         """
         text, kernels, mask = (target.astype("float32") for target in batch[1:])
-        logits = self._to_target_size(outputs["maps"].astype("float32"), text.shape[1:])
-        text_logits, kernel_logits = logits[:, 0], logits[:, 1:]
+        maps = outputs["maps"].astype("float32")
+        # parted before they are enlarged: the gradient of a slice is as large as what it was cut from
+        text_logits = self._to_target_size(maps[:, :1], text.shape[1:]).squeeze(1)
+        kernel_logits = self._to_target_size(maps[:, 1:], text.shape[1:])
 
         selected = ohem_mask(text_logits.detach(), text, mask, self.ohem_ratio)
         loss_text = dice_loss(text_logits, text, selected, self.eps)
