@@ -4,12 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 EXTRAS ?= cpu,dev
 
-.PHONY: help install demo test test-long lint format bench clean
+.PHONY: help install demo test test-long test-sanitize fuzz lint format bench clean
 
 help:
 	@echo "make demo       install, make a small data set, train, evaluate, detect (about 10 minutes on 2 cores)"
 	@echo "make test       install and run the tests"
 	@echo "make test-long  the tests that need minutes each (kill and resume, ...)"
+	@echo "make test-sanitize  the post-processing under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "make fuzz       the post-processing under libFuzzer for ten minutes (apt-get install clang libclang-rt-14-dev)"
 	@echo "make lint       ruff and mypy"
 	@echo "make bench      the benchmarks; docs/benchmarks.md holds the latest table"
 
@@ -31,6 +33,12 @@ test: install
 test-long: install
 	$(BIN)/python -m pytest -m long --override-ini addopts="-q --strict-markers"
 
+test-sanitize: install
+	sh tests/postprocess/sanitize.sh $(BIN)/python
+
+fuzz:
+	sh tests/fuzz/run.sh 600
+
 lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -41,7 +49,7 @@ format: install
 	$(BIN)/ruff check --fix .
 
 bench: install
-	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+	for file in benchmarks/metrics.py benchmarks/postprocess.py; do $(BIN)/python $$file || exit 1; done
 
 clean:
 	rm -rf build demo output .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info ppocr_pse/postprocess/_C*.so

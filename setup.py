@@ -1,18 +1,14 @@
 """Builds the C++ post-processing extension; everything else is declared in pyproject.toml."""
 
-import sys
 from pathlib import Path
 
 from pybind11.setup_helpers import ParallelCompile, Pybind11Extension, build_ext
 from setuptools import setup
 
 CSRC = Path("ppocr_pse/postprocess/csrc")
-if sys.platform == "win32":
-    COMPILE, LINK = ["/O2", "/fp:precise"], []
-else:
-    # No -march: wider vectors are chosen at run time. No contraction: a fused multiply-add rounds
-    # differently, and the results are to be the same on every processor.
-    COMPILE, LINK = ["-O3", "-ffp-contract=off", "-pthread", "-Wall", "-Wextra"], ["-pthread"]
+# GCC or Clang. No -march: wider vectors are chosen at run time. No contraction: a fused multiply-add rounds
+# differently, and the results are to be the same on every processor.
+COMPILE = ["-O3", "-ffp-contract=off", "-pthread", "-Wall", "-Wextra"]
 
 with ParallelCompile(default=2):
     setup(
@@ -23,7 +19,7 @@ with ParallelCompile(default=2):
                 depends=sorted(str(path) for path in CSRC.glob("*.hpp")),
                 cxx_std=17,
                 extra_compile_args=COMPILE,
-                extra_link_args=LINK,
+                extra_link_args=["-pthread"],
             ),
         ],
         cmdclass={"build_ext": build_ext},

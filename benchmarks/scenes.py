@@ -45,16 +45,16 @@ def scene(
     columns = max(1, round(np.sqrt(words * w / h / 3)))
     rows = -(-words // columns)
     cell_w, cell_h = w / columns, h / rows
-    place = (min(0.75 * cell_w, 35.0), min(0.5 * cell_h, 8.0)) if word is None else (word[0] / 4, word[1] / 4)
+    place = (min(0.75 * cell_w, 35.0), min(0.6 * cell_h, 8.0)) if word is None else (word[0] / 4, word[1] / 4)
     # Depth below the outline in units of half a word's height: 0 at the outline, 1 at the centre line.
     depth = np.full((h, w), -8.0, np.float32)
     slope = np.full((h, w), 1.0, np.float32)
     for i in rng.permutation(rows * columns)[:words]:
         cy, cx = (i // columns + 0.5) * cell_h, (i % columns + 0.5) * cell_w
-        length, half = place[0] * rng.uniform(0.8, 1.0), max(1.5, place[1] * rng.uniform(0.4, 0.5))
+        length, half = place[0] * rng.uniform(0.8, 1.0), max(1.75, place[1] * rng.uniform(0.4, 0.5))
         if style == "touching":
             length = cell_w - 2 * half + 0.8
-        line = _centre_line(style, max(length - 2 * half, 1.0), rng) + (cx, cy)
+        line = _centre_line(style, max(length - 2 * half, 1.0), rng) + np.array([cx, cy])
         (x0, y0), (x1, y1) = np.floor(line.min(0) - half - 3), np.ceil(line.max(0) + half + 4)
         x0, y0, x1, y1 = max(int(x0), 0), max(int(y0), 0), min(int(x1), w), min(int(y1), h)
         if x0 >= x1 or y0 >= y1:
