@@ -9,7 +9,7 @@ say() { printf '\n== %s\n' "$1"; }
 
 say "1/4 pictures with labelled text: $OUT/data"
 [ -f "$OUT/data/val_label.txt" ] ||
-    ppocr-pse make-synthetic --out "$OUT/data" --count 480 --val 48 --style easy --size 384x512 --seed 1
+    ppocr-pse make-synthetic --out "$OUT/data" --count 480 --val 48 --style easy --size 384x512 --words 2 6 --height 24 80 --seed 1
 
 say "2/4 training $CONFIG, a few minutes on two cores"
 rm -rf "$OUT/model" "$OUT/found"
