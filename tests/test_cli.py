@@ -137,6 +137,7 @@ def test_detecting_in_a_folder(trained: tuple[Path, Path, str], tmp_path: Path) 
         f"Global.infer_img={photos}",
         f"Global.save_res_path={found}",
         "PostProcess.box_thresh=0.0",
+        "PostProcess.box_type=quad",
     ]
     text = tool("infer_det.py", "--recursive", "-c", CONFIG, *arguments, code=1)
     assert "broken.jpg" in text and "1 of 4 pictures could not be used" in text
