@@ -31,7 +31,7 @@ test: install
 	$(BIN)/python -m pytest
 
 test-long: install
-	$(BIN)/python -m pytest -m long --override-ini addopts="-q --strict-markers"
+	$(BIN)/python -m pytest -m long
 
 test-sanitize: install
 	sh tests/postprocess/sanitize.sh $(BIN)/python

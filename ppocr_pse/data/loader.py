@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -112,8 +115,14 @@ def collate(items: Sequence[TrainItem | SampleFault]) -> tuple[Any, ...]:
     )
 
 
-def _one_thread(_worker: int) -> None:
+PR_SET_PDEATHSIG = 1  # from linux/prctl.h
+
+
+def _start_worker(_worker: int) -> None:
     cv2.setNumThreads(0)  # the workers share the cores already
+    if sys.platform == "linux":
+        # a worker whose trainer was killed would wait for work for ever, holding its memory
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class TrainLoader:
@@ -137,7 +146,7 @@ class TrainLoader:
             num_workers=num_workers,
             use_shared_memory=use_shared_memory and num_workers > 0,
             collate_fn=collate,
-            worker_init_fn=_one_thread,
+            worker_init_fn=_start_worker,
             return_list=True,
         )
 

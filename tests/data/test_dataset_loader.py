@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -128,6 +131,41 @@ def test_missing_pictures(bars: Path) -> None:
     assert len(pool_annotations([labels], [1.0], drop_missing=False).annotations) == 8
     with pytest.raises(LabelError, match=r"none of the 8 pictures exists.*Check data_dir"):
         pool_annotations([read_labels(bars / "label.txt", bars / "elsewhere")], [1.0], drop_missing=True)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that waits to be collected does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
+def test_workers_die_with_a_killed_trainer(bars: Path) -> None:
+    script = textwrap.dedent(
+        """
+        import multiprocessing, sys, time
+        from pathlib import Path
+        from ppocr_pse.data.loader import EpochSampler, TrainLoader
+        from tests.data.test_dataset_loader import dataset
+        batches = TrainLoader(dataset(Path(sys.argv[1])), EpochSampler([(8, 1.0)], 2), 2)(1)
+        next(batches)
+        print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+        time.sleep(60)
+        """
+    )
+    root = Path(__file__).parent.parent.parent
+    arguments = [sys.executable, "-c", script, str(bars)]
+    with subprocess.Popen(arguments, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        workers = [int(pid) for pid in process.stdout.readline().split()]
+        process.kill()
+    assert len(workers) == 2
+    deadline = time.monotonic() + 10
+    while any(alive(pid) for pid in workers):
+        assert time.monotonic() < deadline, f"workers {workers} outlived their trainer"
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
