@@ -9,7 +9,8 @@ from typing import Any
 from ppocr_pse import components
 from ppocr_pse.config import Config, DatasetSettings, LoaderSettings
 from ppocr_pse.data.augment import ColorJitter, IaaAugment, RandomCropImgMask
-from ppocr_pse.data.dataset import AnnotationPool, KeepKeys, PseDataset, TrainChain, pool_annotations
+from ppocr_pse.data.chain import KeepKeys, TrainChain
+from ppocr_pse.data.dataset import AnnotationPool, PseDataset, pool_annotations
 from ppocr_pse.data.labels import LabelError, read_labels
 from ppocr_pse.data.loader import EpochSampler, TrainLoader
 from ppocr_pse.data.preprocess import DecodeImage, DetResizeForTest, NormalizeImage, Preprocess

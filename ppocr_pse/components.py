@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ppocr_pse.data.augment import ColorJitter, IaaAugment, RandomCropImgMask
-from ppocr_pse.data.dataset import DetLabelEncode, KeepKeys
+from ppocr_pse.data.chain import DetLabelEncode, KeepKeys
 from ppocr_pse.data.preprocess import DecodeImage, DetResizeForTest, NormalizeImage, ToCHWImage
 from ppocr_pse.data.targets import MakePseGt
 from ppocr_pse.engine.optim import OPTIMIZERS, SCHEDULES

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 import paddle
 
-from ppocr_pse.data.dataset import Key, PseDataset, SampleFault, TrainItem
+from ppocr_pse.data.chain import TrainItem
+from ppocr_pse.data.dataset import Key, PseDataset, SampleFault
 from ppocr_pse.types import Batch
 
 In = TypeVar("In")

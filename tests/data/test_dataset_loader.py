@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from ppocr_pse.data.augment import ColorJitter, IaaAugment, RandomCropImgMask
-from ppocr_pse.data.dataset import PseDataset, SampleFault, TrainChain, TrainItem, pool_annotations
+from ppocr_pse.data.chain import TrainChain, TrainItem
+from ppocr_pse.data.dataset import PseDataset, SampleFault, pool_annotations
 from ppocr_pse.data.labels import LabelError, read_labels
 from ppocr_pse.data.loader import EpochSampler, TrainLoader, ordered_map
 from ppocr_pse.data.preprocess import DecodeImage, NormalizeImage
