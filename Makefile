@@ -4,12 +4,15 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 EXTRAS ?= cpu,dev
 
-.PHONY: help install demo test test-long test-sanitize fuzz lint format bench clean
+PADDLE26_TESTS ?= tests
+
+.PHONY: help install demo test test-long test-paddle26 test-sanitize fuzz lint format bench clean
 
 help:
 	@echo "make demo       install, make a small data set, train, evaluate, detect (about 10 minutes on 2 cores)"
 	@echo "make test       install and run the tests"
 	@echo "make test-long  the tests that need minutes each (kill and resume, ...)"
+	@echo "make test-paddle26  the tests with Paddle 2.6.2, in .venv-paddle26; PADDLE26_TESTS names some of them"
 	@echo "make test-sanitize  the post-processing under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make fuzz       the post-processing under libFuzzer for ten minutes (apt-get install clang libclang-rt-14-dev)"
 	@echo "make lint       ruff and mypy"
@@ -32,6 +35,10 @@ test: install
 
 test-long: install
 	$(BIN)/python -m pytest -m long
+
+test-paddle26:
+	$(MAKE) install VENV=.venv-paddle26 EXTRAS=paddle26,dev
+	.venv-paddle26/bin/python -m pytest $(PADDLE26_TESTS)
 
 test-sanitize: install
 	sh tests/postprocess/sanitize.sh $(BIN)/python

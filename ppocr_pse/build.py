@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,14 +16,9 @@ from ppocr_pse.build_data import (
     build_train_loader,
     eval_workers,
 )
-from ppocr_pse.config import Config, check_architecture, check_optimizer
-from ppocr_pse.data.loader import TrainLoader
-from ppocr_pse.engine.evaluator import Evaluation
-from ppocr_pse.engine.optim import WeightAverage, make_optimizer, regularizer
-from ppocr_pse.engine.precision import Precision
+from ppocr_pse.build_training import build_optimizer, build_precision, build_trainer, total_batch
+from ppocr_pse.config import Config, check_architecture
 from ppocr_pse.engine.predictor import PaddleNetwork, Predictor
-from ppocr_pse.engine.progress import Progress, open_scalars
-from ppocr_pse.engine.trainer import Plan, Trainer
 from ppocr_pse.losses import PSELoss
 from ppocr_pse.metrics import DetMetric
 from ppocr_pse.modeling import PSENet
@@ -41,12 +34,14 @@ __all__ = [
     "build_model",
     "build_optimizer",
     "build_postprocess",
+    "build_precision",
     "build_predictor",
     "build_preprocess",
     "build_train_chain",
     "build_train_loader",
     "build_trainer",
     "eval_workers",
+    "total_batch",
 ]
 
 
@@ -130,98 +125,6 @@ def build_metric(metric: Mapping[str, Any]) -> DetMetric:
     return construct(component, settings, "Metric")
 
 
-def build_optimizer(
-    optimizer: Mapping[str, Any], epochs: int, steps_per_epoch: int, parameters: Sequence[Any]
-) -> tuple[Any, Any]:
-    """Make an optimizer and its learning-rate schedule.
-
-    Returns:
-        (optimizer, schedule).
-
-    Raises:
-        ConfigError: for an unknown key, name or value.
-    """
-    check_optimizer(optimizer)
-    factory, rest = choose(components.OPTIMIZERS, optimizer, "Optimizer")
-    scheduler, settings = choose(components.SCHEDULES, rest.pop("lr"), "Optimizer.lr")
-    run = {"epochs": epochs, "steps_per_epoch": steps_per_epoch}
-    schedule = construct(scheduler, settings, "Optimizer.lr", run)
-    penalty = rest.pop("regularizer", None)
-    plain_decay = rest.pop("weight_decay", None)
-    weight_decay = construct(regularizer, penalty, "Optimizer.regularizer") if penalty is not None else plain_decay
-    clips = {key: rest.pop(key, None) for key in ("clip_norm", "clip_norm_global")}
-    return make_optimizer(factory, dict(rest), schedule, parameters, weight_decay, **clips), schedule
-
-
 def build_predictor(config: Config, model: paddle.nn.Layer) -> Predictor:
     """Make the whole way from a picture to polygons."""
     return Predictor(PaddleNetwork(model), build_preprocess(config), build_decoder(config.section("PostProcess")))
-
-
-def build_trainer(
-    config: Config,
-    model: paddle.nn.Layer,
-    network: PSENet,
-    loader: TrainLoader,
-    evaluate: Callable[[], Evaluation] | None,
-    precision: Precision,
-    logger: logging.Logger,
-    main: bool = True,
-) -> Trainer:
-    """Put the training loop together.
-
-    Args:
-        config: the whole configuration.
-        model: the network as it is trained (wrapped for several processes, or the network itself).
-        network: the network that is saved.
-        loader: training batches.
-        evaluate: scores the network, or None.
-        precision: mixed precision or not.
-        logger: of the run.
-        main: whether this process writes files.
-    """
-    settings = config.settings
-    optimizer, schedule = build_optimizer(
-        config.section("Optimizer"), settings.epoch_num, len(loader), network.parameters()
-    )
-    save_dir = Path(settings.save_model_dir)
-    start, every = settings.eval_start_and_every
-    plan = Plan(
-        epochs=settings.epoch_num,
-        eval_start=start,
-        eval_every=every,
-        eval_every_epochs=settings.eval_batch_epoch or 0,
-        save_every_epochs=settings.save_epoch_step,
-        keep_last=settings.keep_last,
-        max_steps=settings.max_steps,
-        main_indicator=build_metric(config.section("Metric")).main_indicator,
-    )
-    progress = Progress(
-        save_dir if main else None,
-        settings.epoch_num,
-        len(loader),
-        settings.print_batch_step,
-        settings.log_smooth_window,
-        logger,
-        scalars=open_scalars(save_dir / "vdl") if settings.use_visualdl and main else None,
-        tolerate_non_finite=precision.tolerates_overflow,
-        show_bar=None if main else False,
-    )
-    average = WeightAverage(network, settings.ema_decay) if settings.ema_decay else None
-    loss = build_loss(config.section("Loss"))
-    return Trainer(
-        model,
-        network,
-        loss,
-        optimizer,
-        schedule,
-        precision,
-        loader,
-        evaluate,
-        save_dir,
-        plan,
-        progress,
-        logger,
-        average,
-        main,
-    )

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ppocr_pse import components
 from ppocr_pse.config import Config, DatasetSettings, LoaderSettings
-from ppocr_pse.data.augment import ColorJitter, IaaAugment, RandomCropImgMask
+from ppocr_pse.data.augment import IaaAugment
 from ppocr_pse.data.chain import KeepKeys, TrainChain
+from ppocr_pse.data.colour import ColorJitter
+from ppocr_pse.data.crops import EastRandomCropData, RandomCropImgMask
 from ppocr_pse.data.dataset import AnnotationPool, PseDataset, pool_annotations
-from ppocr_pse.data.labels import LabelError, read_labels
-from ppocr_pse.data.loader import EpochSampler, TrainLoader
+from ppocr_pse.data.formats import read_format
+from ppocr_pse.data.labels import LabelError
+from ppocr_pse.data.loader import TrainLoader
+from ppocr_pse.data.memory import reading_fits
+from ppocr_pse.data.paste import CopyPaste
+from ppocr_pse.data.picture_cache import PictureCache, cache_bytes
 from ppocr_pse.data.preprocess import DecodeImage, DetResizeForTest, NormalizeImage, Preprocess
+from ppocr_pse.data.sampler import EpochSampler
 from ppocr_pse.data.targets import MakePseGt
 from ppocr_pse.schema import ConfigError, Section, choose, construct
+from ppocr_pse.types import Annotation
 
 
 def build_transforms(entries: Sequence[Any], where: str) -> list[Any]:
@@ -38,8 +48,19 @@ def _one(steps: Sequence[Any], kind: type, where: str) -> Any:
     return found[0]
 
 
-def build_train_chain(entries: Sequence[Any], where: str = "Train.dataset.transforms") -> TrainChain:
+def build_train_chain(
+    entries: Sequence[Any],
+    where: str = "Train.dataset.transforms",
+    fast: bool | str = "auto",
+    donors: Sequence[Annotation] = (),
+) -> TrainChain:
     """Make the training transforms.
+
+    Args:
+        entries: the ``transforms`` list.
+        where: its path in the configuration.
+        fast: whether to warp the crop window at once; ``auto`` does where that is possible.
+        donors: pictures that CopyPaste takes texts from.
 
     Raises:
         ConfigError: if an operation is missing or stands where it cannot work.
@@ -48,17 +69,24 @@ def build_train_chain(entries: Sequence[Any], where: str = "Train.dataset.transf
     _no_strangers(steps, (DetResizeForTest,), where)
     targets = _one(steps, MakePseGt, where)
     _check_keys_kept(steps, KeepKeys.TRAIN, where)
-    policies = [step for step in steps if isinstance(step, (ColorJitter, IaaAugment))]
+    policies = [step for step in steps if isinstance(step, (ColorJitter, IaaAugment, EastRandomCropData, CopyPaste))]
     late = [step for step in policies if steps.index(step) > steps.index(targets)]
     if late:
         raise ConfigError(f"{where}: {type(late[0]).__name__} stands after MakePseGt, expected before it")
-    return TrainChain(
-        decode=_one(steps, DecodeImage, where),
-        policies=tuple(policies),
-        targets=targets,
-        crop=_one(steps, RandomCropImgMask, where),
-        normalize=_one(steps, NormalizeImage, where),
-    )
+    cut = any(isinstance(step, EastRandomCropData) for step in policies)
+    with_window = not cut or any(isinstance(step, RandomCropImgMask) for step in steps)
+    try:
+        return TrainChain(
+            decode=_one(steps, DecodeImage, where),
+            policies=tuple(policies),
+            targets=targets,
+            crop=_one(steps, RandomCropImgMask, where) if with_window else None,
+            normalize=_one(steps, NormalizeImage, where),
+            fast=None if fast == "auto" else bool(fast),
+            donors=tuple(donors),
+        )
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from error
 
 
 def build_preprocess(config: Config) -> Preprocess:
@@ -69,7 +97,8 @@ def build_preprocess(config: Config) -> Preprocess:
     """
     where = "Eval.dataset.transforms"
     steps = build_transforms(_dataset(config, "Eval").transforms, where)
-    _no_strangers(steps, (ColorJitter, IaaAugment, MakePseGt, RandomCropImgMask), where)
+    strangers = (ColorJitter, IaaAugment, EastRandomCropData, CopyPaste, MakePseGt, RandomCropImgMask)
+    _no_strangers(steps, strangers, where)
     _check_keys_kept(steps, KeepKeys.EVAL, where)
     parts = (_one(steps, kind, where) for kind in (DecodeImage, DetResizeForTest, NormalizeImage))
     return Preprocess(*parts)
@@ -106,7 +135,8 @@ def build_annotations(config: Config, name: str) -> AnnotationPool:
     settings = _dataset(config, name)
     try:
         files = [
-            read_labels(file, Path(settings.data_dir), settings.delimiter or "\t") for file in settings.label_files
+            read_format(settings.format, file, Path(settings.data_dir), settings.delimiter or "\t")
+            for file in settings.label_files
         ]
         return pool_annotations(files, settings.ratios, drop_missing=name == "Train")
     except LabelError as error:
@@ -117,9 +147,10 @@ def build_train_loader(config: Config, pool: AnnotationPool, rank: int = 0, worl
     """Make the reader of training batches.
 
     Raises:
-        ConfigError: if an epoch would be empty, or the maps drawn do not fit the network's.
+        ConfigError: if an epoch would be empty, the maps drawn do not fit the network's, or memory is too small.
     """
-    chain = build_train_chain(_dataset(config, "Train").transforms)
+    settings = _dataset(config, "Train")
+    chain = build_train_chain(settings.transforms, fast=settings.fast, donors=pool.annotations)
     maps = (config.section("Architecture").get("Head") or {}).get("out_channels", 7)
     if chain.targets.kernel_num != maps:
         raise ConfigError(
@@ -127,16 +158,36 @@ def build_train_loader(config: Config, pool: AnnotationPool, rank: int = 0, worl
             f"Architecture.Head.out_channels {maps}; make them equal"
         )
     loader, seed = _loader(config, "Train"), config.settings.seed
-    dataset = PseDataset(pool.annotations, chain, seed)
-    sampler = EpochSampler(
-        pool.shares, loader.batch_size_per_card, loader.shuffle, loader.drop_last, seed, rank, world_size
-    )
+    try:
+        sampler = EpochSampler(
+            pool.shares,
+            loader.batch_size_per_card,
+            loader.shuffle,
+            loader.drop_last,
+            seed,
+            rank,
+            world_size,
+            settings.weights,
+        )
+    except ValueError as error:
+        raise ConfigError(f"Train.dataset: {error}") from error
     if len(sampler) == 0:
         raise ConfigError(
             f"Train.loader: {sampler.count} pictures give no batch of {loader.batch_size_per_card} x {world_size}; "
             "lower batch_size_per_card or set drop_last: false"
         )
-    return TrainLoader(dataset, sampler, loader.num_workers, loader.use_shared_memory)
+    dataset = PseDataset(pool.annotations, chain, seed)
+    reader = TrainLoader(dataset, sampler, loader.num_workers, loader.use_shared_memory, loader.timeout)
+    try:
+        processes = int(os.environ.get("PADDLE_LOCAL_SIZE") or world_size)
+        cache = cache_bytes(settings.cache) // processes
+        reading_fits(reader.buffer_bytes, cache, processes)
+        if cache:
+            paths = [annotation.image for annotation in pool.annotations]
+            dataset.chain = replace(chain, read=PictureCache(chain.decode.read, paths, cache))
+    except ValueError as error:
+        raise ConfigError(f"Train: {error}") from error
+    return reader
 
 
 def eval_workers(config: Config) -> int:

@@ -6,6 +6,8 @@ unless they say otherwise and never change their argument.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -13,46 +15,84 @@ import pyclipper
 
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.int32]
+UNCROSS_GRID = 16  # Clipper's whole numbers a pixel
 
 
 def area(polygon: FloatArray) -> float:
     """Absolute shoelace sum in square pixels; a self-crossing polygon gives its signed lobes' sum."""
-    x, y = np.asarray(polygon, np.float64).T
-    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(np.roll(x, -1), y)) / 2.0)
+    points = np.asarray(polygon, np.float64)
+    (x, y), (next_x, next_y) = points.T, _following(points).T
+    return float(abs(np.dot(x, next_y) - np.dot(next_x, y)) / 2.0)
 
 
 def perimeter(polygon: FloatArray) -> float:
     """Length of the closed outline in pixels."""
     points = np.asarray(polygon, np.float64)
-    return float(np.hypot(*(np.roll(points, -1, axis=0) - points).T).sum())
+    return float(np.hypot(*(_following(points) - points).T).sum())
+
+
+def _following(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Each point's successor on the closed outline."""
+    return np.concatenate((points[1:], points[:1]))
 
 
 def shrink_offset(polygon: FloatArray, ratio: float) -> float:
-    """Distance in pixels by which the outline moves inward at rate ``ratio``.
+    """Distance in pixels by which the outline moves inward at rate ``ratio``; see ``shrink_offsets``."""
+    return shrink_offsets(polygon, [ratio])[0]
+
+
+def shrink_offsets(polygon: FloatArray, ratios: Sequence[float]) -> list[float]:
+    """Distances in pixels by which the outline moves inward at several rates.
 
     PSENet (Wang et al., CVPR 2019), section 3.4, equation 1: d = area * (1 - r^2) / perimeter.
     """
-    return area(polygon) * (1.0 - ratio * ratio) / (perimeter(polygon) + 1e-6)
+    inside, outline = area(polygon), perimeter(polygon) + 1e-6
+    return [inside * (1.0 - ratio * ratio) / outline for ratio in ratios]
 
 
 def shrink(polygon: FloatArray, offset: float) -> list[IntArray]:
-    """Move the outline inward by ``offset`` pixels with rounded joins.
+    """Move the outline inward by ``offset`` pixels with rounded joins; see ``shrink_levels``."""
+    return shrink_levels(polygon, [offset])[0]
+
+
+def shrink_levels(polygon: FloatArray, offsets: Sequence[float]) -> list[list[IntArray]]:
+    """Move the outline inward by several distances, with rounded joins.
 
     Args:
         polygon: float (N, 2), pixels. Clipper works on integers, so coordinates are cut to them first,
             as PaddleOCR's targets are.
-        offset: distance in pixels, >= 0.
+        offsets: distances in pixels, >= 0.
 
     Returns:
-        Every piece that is left, each int32 (M, 2); none when the text vanishes, several when a
+        For each distance every piece that is left, each int32 (M, 2); none when the text vanishes, several when a
         polygon with a narrow waist falls apart.
     """
     clipper = pyclipper.PyclipperOffset()
     try:
         clipper.AddPath(np.asarray(polygon, np.float64).tolist(), pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON)
     except pyclipper.ClipperException:  # a path that collapses to a point or a line has no inside
-        return []
-    return [np.asarray(piece, np.int32) for piece in clipper.Execute(-offset) if len(piece) >= 3]
+        return [[] for _ in offsets]
+    return [[np.array(piece, np.int32) for piece in clipper.Execute(-offset) if len(piece) >= 3] for offset in offsets]
+
+
+def uncross(polygon: FloatArray) -> FloatArray:
+    """Mend an outline that crosses itself; any other comes back as it is.
+
+    Returns:
+        Four points: their convex hull, since most often two corners are in the wrong order. More: the largest piece.
+    """
+    scaled = np.round(np.asarray(polygon, np.float64) * UNCROSS_GRID).astype(np.int64).tolist()
+    pieces = [
+        np.array(piece, np.float64) / UNCROSS_GRID for piece in pyclipper.SimplifyPolygon(scaled, pyclipper.PFT_NONZERO)
+    ]
+    if not pieces:  # all points on one line
+        return polygon
+    largest = max(pieces, key=area)
+    if len(pieces) == 1 and abs(area(largest) - area(polygon)) <= 0.01 * area(largest):
+        return polygon
+    if len(polygon) == 4:
+        return cv2.convexHull(np.asarray(polygon, np.float32)).reshape(-1, 2).astype(polygon.dtype)
+    return largest.astype(polygon.dtype)
 
 
 def clip(polygon: FloatArray, width: float, height: float) -> FloatArray:

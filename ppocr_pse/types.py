@@ -6,7 +6,8 @@ top-left pixel's index (0, 0), as in every PaddleOCR label file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,9 @@ class Batch:
         mask: uint8 (B, H, W).
         sources: one picture path a sample, so that a fault can be traced to its file.
         faults: (path, message) of each picture that could not be used and is missing from the batch.
+        seconds: what reading it took, by stage: decode, augment and targets summed over its samples, collate, and
+            wait, how long the training loop stood still for it.
+        cache: (pictures asked of the cache, answered by it); (0, 0) without one.
     """
 
     image: Any
@@ -87,6 +91,8 @@ class Batch:
     mask: Any
     sources: tuple[str, ...] = ()
     faults: tuple[tuple[str, str], ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    cache: tuple[int, int] = (0, 0)
 
     def __len__(self) -> int:
         """Count the samples; 0 when every picture of the batch was faulty."""

@@ -49,6 +49,17 @@ def write_pictures(folder: Path, count: int, size: tuple[int, int] = (96, 128), 
     return label
 
 
+@pytest.fixture(scope="session")
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Environment of a process that has the test device `iluvatar_gpu`; see tests/plugin/."""
+    from tests.plugin.build import compile_plugin, environment_of, find_compiler
+
+    compiler = find_compiler()
+    if compiler is None:
+        pytest.skip("no C++ compiler: the device plugin of these tests cannot be compiled (apt-get install g++)")
+    return environment_of(compile_plugin(tmp_path_factory.mktemp("plugin"), compiler))
+
+
 @pytest.fixture
 def bars(tmp_path: Path) -> Path:
     """A small data set in a folder: label.txt, val.txt and their pictures."""

@@ -22,15 +22,22 @@ ALLOWED = {
     "metrics": {"types", "polygons"},
     "visualize": {"types"},
     "engine": {"types", "polygons", "data", "postprocess", "metrics", "visualize"},
+    "report": {"types", "metrics"},
+    "deploy": {"types", "schema", "data", "postprocess", "metrics", "engine", "__init__"},
     "components": {"data", "engine", "losses", "metrics", "modeling", "postprocess"},
-    "config": {"schema", "yaml_tree", "components", "engine"},
-    "build_data": {"types", "schema", "config", "components", "data"},
+    "settings": set(),
+    "config": {"schema", "settings", "yaml_tree", "components", "engine"},
+    "build_data": {"types", "schema", "settings", "config", "components", "data"},
+    "build_training": {"schema", "config", "components", "data", "engine", "modeling"},
     "build": {
-        "types", "schema", "config", "components", "build_data", "data", "engine", "losses", "metrics", "modeling",
-        "postprocess",
+        "types", "schema", "config", "components", "build_data", "build_training", "data", "engine", "losses",
+        "metrics", "modeling", "postprocess",
     },
-    "cli": {"types", "schema", "config", "build", "data", "engine", "visualize", "__init__"},
-    "__init__": set(),
+    "build_deploy": {"schema", "config", "components", "build_data", "deploy", "engine"},
+    "cli": {
+        "types", "schema", "config", "build", "build_deploy", "deploy", "data", "engine", "metrics", "report", "visualize", "__init__",
+    },
+    "__init__": {"types", "deploy"},
 }  # fmt: skip
 
 

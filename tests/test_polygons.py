@@ -72,3 +72,37 @@ def test_fill_and_clip() -> None:
     geometry.fill(canvas, SQUARE, 7)
     assert canvas.sum() == 7 * 11 * 11
     np.testing.assert_array_equal(geometry.clip(SQUARE - 3, 5, 6), [[0, 0], [5, 0], [5, 6], [0, 6]])
+
+
+def test_uncross_leaves_sound_outlines_alone() -> None:
+    """Also one with a repeated point, and one whose points lie on a line."""
+    for outline in (SQUARE, SQUARE[::-1], SQUARE[[0, 1, 1, 2, 3]], SQUARE[:2], SQUARE * np.float32(1e-3)):
+        assert geometry.uncross(outline) is outline
+
+
+def test_uncross_puts_corners_in_order_and_keeps_the_largest_lobe() -> None:
+    """A bow tie of four points is the square; a curve of six whose end is twisted keeps its 20 x 10 body."""
+    np.testing.assert_array_equal(
+        sorted(map(tuple, geometry.uncross(SQUARE[[0, 2, 1, 3]]))), sorted(map(tuple, SQUARE))
+    )
+    twisted = np.array([[0, 0], [20, 0], [26, 10], [26, 0], [20, 10], [0, 10]], np.float32)
+    mended = geometry.uncross(twisted)
+    assert mended.dtype == np.float32 and 200 <= geometry.area(mended) <= 230
+
+
+@given(st.lists(st.tuples(floats, floats), min_size=3, max_size=8))
+def test_uncrossed_outlines_stay_so(points: list) -> None:
+    outline = np.array(points, np.float32)
+    once = geometry.uncross(outline)
+    assert geometry.area(geometry.uncross(once)) == pytest.approx(geometry.area(once), rel=0.1, abs=2)
+    assert (once.min(axis=0) >= outline.min(axis=0) - 0.1).all() and (
+        once.max(axis=0) <= outline.max(axis=0) + 0.1
+    ).all()
+
+
+def test_shrinking_at_several_levels_is_shrinking_at_each() -> None:
+    levels = geometry.shrink_levels(SQUARE, [1, 2, 6])
+    assert [[piece.tolist() for piece in level] for level in levels] == [
+        [piece.tolist() for piece in geometry.shrink(SQUARE, offset)] for offset in (1, 2, 6)
+    ]
+    assert geometry.shrink_offsets(SQUARE, [0.5, 0.0]) == pytest.approx([100 * 0.75 / 40, 2.5])

@@ -11,8 +11,17 @@ from collections.abc import Sequence
 COMMANDS = {
     "train": "train a detector",
     "eval": "score a detector on labelled pictures",
+    "score": "score result files of any detector",
+    "tune-postprocess": "find thresh, box_thresh and min_area on a validation split",
     "infer": "detect text in a picture or a folder",
+    "export-model": "write a trained detector for inference engines",
+    "verify-export": "compare an exported detector with its checkpoint on pictures",
+    "predict-det": "detect text with an exported detector, with PaddleOCR's flags",
+    "convert-dataset": "convert annotations from one data set's format to another",
+    "check-data": "say what training would lose of a data set",
+    "show-batch": "draw what the network will see in training",
     "make-synthetic": "make pictures with labelled text",
+    "doctor": "is this machine ready, and if not, what cures it?",
 }
 
 USAGE = """usage: ppocr-pse COMMAND ...

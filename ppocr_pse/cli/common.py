@@ -60,25 +60,47 @@ def run_in_words(work: Callable[[], int]) -> int:
     """
     try:
         import_paddle()
-        from ppocr_pse.data.labels import LabelError
-        from ppocr_pse.engine.checkpoint import CheckpointError
-        from ppocr_pse.engine.progress import NonFiniteLoss
-        from ppocr_pse.schema import ConfigError
+        mendable = _mendable()
     except ImportError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     try:
         return work()
-    except (
-        ConfigError,
-        CheckpointError,
-        LabelError,
-        NonFiniteLoss,
-        FileNotFoundError,
-        ImportError,
-    ) as error:
+    except mendable as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+
+
+def exit_code_of(error: Exception) -> int:
+    """Exit code of a command that an exception ends: 2 for what run_in_words tells in words, 1 for a bug."""
+    return 2 if isinstance(error, _mendable()) else 1
+
+
+def _mendable() -> tuple[type[Exception], ...]:
+    """Faults that a user can mend."""
+    from ppocr_pse.data.labels import LabelError
+    from ppocr_pse.data.workers import ReaderError
+    from ppocr_pse.deploy.engines.base import DeployError
+    from ppocr_pse.engine.checkpoint import CheckpointError
+    from ppocr_pse.engine.precision import LossScaleCollapse
+    from ppocr_pse.engine.progress import NonFiniteLoss
+    from ppocr_pse.engine.ranks import RankError
+    from ppocr_pse.engine.runtime import DeviceError
+    from ppocr_pse.schema import ConfigError
+
+    return (
+        ConfigError,
+        CheckpointError,
+        DeployError,
+        DeviceError,
+        LabelError,
+        LossScaleCollapse,
+        NonFiniteLoss,
+        RankError,
+        ReaderError,
+        FileNotFoundError,
+        ImportError,
+    )
 
 
 def read_config(arguments: Any) -> Config:
@@ -96,7 +118,8 @@ def start_run(config: Config, log_file: Path | None, main: bool = True) -> loggi
     from ppocr_pse.engine import runtime
 
     logger = runtime.start_log(log_file, quiet=not main)
-    device = runtime.choose_device(config.settings.use_gpu)
+    forced = [kind for kind in ("xpu", "npu", "mlu", "gcu") if getattr(config.settings, f"use_{kind}")]
+    device = runtime.choose_device(config.settings.use_gpu, forced)
     paddle.set_device(device.name)
     runtime.seed_everything(config.settings.seed)
     logger.info(f"ppocr_pse {__version__}, Paddle {paddle.__version__}, {device.reason}")

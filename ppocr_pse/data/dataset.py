@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-import cv2
 import numpy as np
 
 from ppocr_pse.data.chain import TrainChain, TrainItem
 from ppocr_pse.data.labels import LabelError, LabelFile
+from ppocr_pse.data.preprocess import ImageError
+from ppocr_pse.data.sampler import Key
 from ppocr_pse.types import Annotation
 
-Key = tuple[int, int]
-"""(epoch, index): what a sample is drawn for; its random numbers depend on nothing else but the seed."""
+TOLD_IN_WORDS = (ImageError, LabelError, MemoryError)
+"""What wrong data is known to raise; anything else may be a fault of the program or of an augmenter."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class SampleFault:
 
 
 class PseDataset:
-    """Annotations with their transform chain; looked up by (epoch, index).
+    """Annotations with their transform chain; looked up by (epoch, index), see Key.
 
     Args:
         annotations: usable lines of all label files.
@@ -44,14 +47,27 @@ class PseDataset:
 
     def __getitem__(self, key: Key) -> TrainItem | SampleFault:
         """Make one item, or tell why it cannot be made: no other picture takes its place."""
-        epoch, index = key
-        annotation = self.annotations[index]
-        rng = np.random.default_rng((self.seed, epoch, index))
+        annotation = self.annotations[key[1] % len(self.annotations)]
+        rng = np.random.default_rng((self.seed, *key))
         try:
             return self.chain(annotation, rng)
-        except (ValueError, ArithmeticError, MemoryError, cv2.error) as error:
+        except TOLD_IN_WORDS as error:
             reason = str(error).strip() or type(error).__name__
-            return SampleFault(str(annotation.image), f"{annotation.source}: {reason}")
+        except Exception as error:  # one picture does not end the run, but this must be found again
+            reason = f"unexpected {type(error).__name__} in {_place_of(error)}: {error}"
+        return SampleFault(str(annotation.image), f"{annotation.source}: {reason}")
+
+    def name(self, key: Key) -> str:
+        """Picture and label line of a key, for messages."""
+        annotation = self.annotations[key[1] % len(self.annotations)]
+        return f"{annotation.image} ({annotation.source})"
+
+
+def _place_of(error: Exception) -> str:
+    """``FILE:LINE (FUNCTION)`` of the last line of this package that an error came through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "ppocr_pse" in Path(frame.filename).parts] or frames
+    return f"{ours[-1].filename}:{ours[-1].lineno} ({ours[-1].name})"
 
 
 @dataclass(frozen=True)

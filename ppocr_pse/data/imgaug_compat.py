@@ -8,9 +8,14 @@ import numpy as np
 
 
 def load_augmenters() -> ModuleType:
-    """Import ``imgaug.augmenters``, giving NumPy back ``np.bool`` (gone in 1.24) and ``np.sctypes`` (gone in 2.0)."""
+    """Import ``imgaug.augmenters``, giving NumPy back what it asks for.
+
+    That is ``np.bool`` and ``np.complex`` (gone in 1.24) and ``np.sctypes`` (gone in 2.0).
+    """
     if "bool" not in np.__dict__:
         np.bool = bool  # type: ignore[attr-defined,unused-ignore]
+    if "complex" not in np.__dict__:
+        np.complex = complex  # type: ignore[attr-defined,unused-ignore]  # noqa: NPY001
     if "sctypes" not in np.__dict__:
         np.sctypes = {  # type: ignore[attr-defined,unused-ignore]  # noqa: NPY201
             "int": [np.int8, np.int16, np.int32, np.int64],

@@ -1,166 +1,215 @@
-"""Sampler, workers and collate: dataset keys to batches."""
+"""Training batches from samples, made in this process or in others; `ordered_map` for reader threads."""
 
 from __future__ import annotations
 
-import ctypes
-import signal
-import sys
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import paddle
 
-from ppocr_pse.data.chain import TrainItem
-from ppocr_pse.data.dataset import Key, PseDataset, SampleFault
+from ppocr_pse.data.chain import TrainChain, TrainItem
+from ppocr_pse.data.crops import EastRandomCropData
+from ppocr_pse.data.dataset import PseDataset, SampleFault
+from ppocr_pse.data.picture_cache import PictureCache
+from ppocr_pse.data.preprocess import NormalizeImage
+from ppocr_pse.data.sampler import EpochSampler
+from ppocr_pse.data.stages import StageClock
+from ppocr_pse.data.workers import BATCHES_AHEAD, DEFAULT_TIMEOUT, Job, ReaderError, WorkerPool
 from ppocr_pse.types import Batch
+
+__all__ = ["EpochSampler", "ReaderError", "TrainLoader", "collate", "ordered_map", "sample_size"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+Four = tuple[Any, Any, Any, Any]  # image, text map, kernels, mask
+HOPELESS = 100
+"""An epoch that begins with so many pictures of which none can be used is given up."""
 
 
-class EpochSampler:
-    """Which samples make up each batch of each epoch, for each rank; the same for the same seed.
+@dataclass(frozen=True)
+class Read:
+    """What belongs to the arrays of a batch.
 
-    With W ranks and batch size B, global batch k holds the k-th W*B samples of the epoch's order, and rank r takes
-    its r-th part, so that W ranks with B samples see what one rank with W*B samples sees. The last batch is
-    filled up from the start of the order when it cannot be shared out evenly.
+    Attributes:
+        sources: path of each sample.
+        faults: the pictures that could not be used.
+        seconds: time by stage, summed over the samples.
+        cache: (pictures asked of the cache, answered by it).
+    """
+
+    sources: tuple[str, ...]
+    faults: tuple[SampleFault, ...]
+    seconds: dict[str, float]
+    cache: tuple[int, int] = (0, 0)
+
+
+def collate(
+    items: Sequence[TrainItem | SampleFault], empty: Callable[..., npt.NDArray[Any]] = np.empty
+) -> tuple[tuple[npt.NDArray[Any], ...], Read]:
+    """Stack items.
 
     Args:
-        shares: (number of samples, ratio) of each label file; an epoch draws round(number * ratio) of them.
-        batch_size: samples a rank and step.
-        shuffle: a new order each epoch.
-        drop_last: leave out the last batch when it is not full.
-        seed: of the order.
-        rank: of this process.
-        world_size: number of processes.
-    """
-
-    def __init__(
-        self,
-        shares: Sequence[tuple[int, float]],
-        batch_size: int,
-        shuffle: bool = True,
-        drop_last: bool = False,
-        seed: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
-    ) -> None:
-        self.shares = tuple(shares)
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.drop_last = drop_last
-        self.seed = seed
-        self.rank = rank
-        self.world_size = world_size
-        self.epoch = 1
-        self.start = 0
-        self.count = sum(round(number * ratio) for number, ratio in self.shares)
-
-    def __len__(self) -> int:
-        """Batches in a whole epoch (of each rank)."""
-        step = self.batch_size * self.world_size
-        return self.count // step if self.drop_last else -(-self.count // step)
-
-    def set_position(self, epoch: int, start: int = 0) -> None:
-        """Choose the epoch that the next iteration goes through, and the batch that it begins with."""
-        self.epoch = epoch
-        self.start = start
-
-    def order(self, epoch: int) -> list[int]:
-        """Sample indices of an epoch over all ranks, in order."""
-        rng = np.random.default_rng((self.seed, epoch))
-        chosen: list[int] = []
-        first = 0
-        for number, ratio in self.shares:
-            whole, rest = divmod(round(number * ratio), number) if number else (0, 0)
-            indices = list(range(first, first + number))
-            chosen.extend(indices * whole)
-            chosen.extend(first + int(i) for i in sorted(rng.permutation(number)[:rest]))
-            first += number
-        return [chosen[i] for i in rng.permutation(len(chosen))] if self.shuffle else chosen
-
-    def __iter__(self) -> Iterator[list[Key]]:
-        """Go through the batches of this rank as lists of (epoch, index)."""
-        order = self.order(self.epoch)
-        step = self.batch_size * self.world_size
-        for k in range(self.start, len(self)):
-            part = order[k * step : (k + 1) * step]
-            if len(part) % self.world_size:
-                part = part + [order[i % len(order)] for i in range(self.world_size - len(part) % self.world_size)]
-            each = len(part) // self.world_size
-            yield [(self.epoch, index) for index in part[self.rank * each : (self.rank + 1) * each]]
-
-
-def collate(items: Sequence[TrainItem | SampleFault]) -> tuple[Any, ...]:
-    """Stack items; runs in the workers, hence plain tuples and arrays.
+        items: of one batch, all of one size.
+        empty: makes the arrays.
 
     Returns:
-        image, text, kernels, mask, paths of the samples, (path, message) of the faults. When every picture of
-        the batch is faulty the arrays are placeholders and there are no paths.
+        (image, text, kernels, mask), none of them when every picture of the batch is faulty; and the rest.
     """
-    faults = [(item.source, item.message) for item in items if isinstance(item, SampleFault)]
+    clock = StageClock()
+    faults = tuple(item for item in items if isinstance(item, SampleFault))
     good = [item for item in items if isinstance(item, TrainItem)]
-    if not good:
-        return (*(np.zeros(1, np.uint8) for _ in range(4)), [], faults)
-    return (
-        np.stack([item.image for item in good]),
-        np.stack([item.targets.text for item in good]),
-        np.stack([item.targets.kernels for item in good]),
-        np.stack([item.targets.mask for item in good]),
-        [item.source for item in good],
-        faults,
-    )
+    parts = [(item.image, item.targets.text, item.targets.kernels, item.targets.mask) for item in good]
+    arrays = tuple(_stack(same, empty) for same in zip(*parts))
+    clock.lap("collate")
+    for item in good:
+        for stage, seconds in item.seconds.items():
+            clock.seconds[stage] = clock.seconds.get(stage, 0.0) + seconds
+    return arrays, Read(tuple(item.source for item in good), faults, clock.seconds)
 
 
-PR_SET_PDEATHSIG = 1  # from linux/prctl.h
+def _stack(arrays: Sequence[npt.NDArray[Any]], empty: Callable[..., npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    return np.stack(arrays, out=empty((len(arrays), *arrays[0].shape), arrays[0].dtype))
 
 
-def _start_worker(_worker: int) -> None:
-    cv2.setNumThreads(0)  # the workers share the cores already
-    if sys.platform == "linux":
-        # a worker whose trainer was killed would wait for work for ever, holding its memory
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def sample_size(chain: TrainChain) -> tuple[int, int]:
+    """Height and width of every sample that a chain makes."""
+    if chain.crop is not None:
+        height, width = chain.crop.size  # type: ignore[misc]  # an int is made a pair when it is constructed
+    else:
+        width, height = next(step.size for step in chain.policies if isinstance(step, EastRandomCropData))
+    return int(height), int(width)
 
 
 class TrainLoader:
-    """Batches of one epoch, read by worker processes.
+    """Batches of an epoch, the same for any number of workers, on the current device.
 
     Args:
         dataset: looked up by (epoch, index).
         sampler: the batches.
-        num_workers: reader processes; 0 reads in this process.
-        use_shared_memory: pass batches through /dev/shm.
+        num_workers: reader processes; 0 reads in this process, which cannot notice that it hangs.
+        use_shared_memory: pass batches through shared memory; otherwise through pipes, which takes longer.
+        timeout: seconds after which a reader process that does not get on counts as hung; 0 for 300.
     """
 
     def __init__(
-        self, dataset: PseDataset, sampler: EpochSampler, num_workers: int = 4, use_shared_memory: bool = True
+        self,
+        dataset: PseDataset,
+        sampler: EpochSampler,
+        num_workers: int = 4,
+        use_shared_memory: bool = True,
+        timeout: float = 0.0,
     ) -> None:
         self.dataset = dataset
         self.sampler = sampler
-        self._loader = paddle.io.DataLoader(
-            dataset,
-            batch_sampler=sampler,
-            num_workers=num_workers,
-            use_shared_memory=use_shared_memory and num_workers > 0,
-            collate_fn=collate,
-            worker_init_fn=_start_worker,
-            return_list=True,
-        )
+        self.num_workers = num_workers
+        self.timeout = timeout or DEFAULT_TIMEOUT
+        self.use_shared_memory = use_shared_memory
+        self._pool: WorkerPool | None = None
 
     def __len__(self) -> int:
         """Batches in a whole epoch."""
         return len(self.sampler)
 
     def __call__(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """Go through an epoch (counted from 1), beginning with batch ``start`` (counted from 0)."""
+        """Go through an epoch (counted from 1), beginning with batch ``start`` (counted from 0).
+
+        Raises:
+            ReaderError: if a reader process died, hung or failed, or no picture can be used.
+        """
         self.sampler.set_position(epoch, start)
-        for image, text, kernels, mask, sources, faults in self._loader:
-            named = tuple((str(path), str(message)) for path, message in faults)
-            yield Batch(image, text, kernels, mask, tuple(sources), named)
+        faults: list[SampleFault] = []
+        good = 0
+        with closing(self._batches()) as batches:
+            while True:
+                asked = time.perf_counter()
+                made = next(batches, None)
+                if made is None:
+                    break
+                tensors, read = made
+                good += len(read.sources)
+                faults.extend(read.faults if not good else ())
+                if not good and len(faults) >= HOPELESS:
+                    raise ReaderError(_hopeless(faults))
+                named = tuple((fault.source, fault.message) for fault in read.faults)
+                seconds = {**read.seconds, "wait": time.perf_counter() - asked}
+                yield Batch(*tensors, read.sources, named, seconds, read.cache)
+        if faults and not good and not start:
+            raise ReaderError(_hopeless(faults))
+
+    @property
+    def buffer_bytes(self) -> int:
+        """Shared memory for the batches on their way."""
+        return self.num_workers * BATCHES_AHEAD * self._slot_bytes()
+
+    def blank(self) -> Batch:
+        """One black sample of which no pixel counts, for a rank whose own batch cannot be used."""
+        height, width = sample_size(self.dataset.chain)
+        maps = len(self.dataset.chain.targets.rates)
+        shapes = ((1, *channels, height, width) for channels in ((3,), (), (maps,), ()))
+        return Batch(*self._on_device([np.zeros(shape, np.uint8) for shape in shapes]))
+
+    def close(self) -> None:
+        """End the reader processes; the next epoch starts new ones."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+    def _batches(self) -> Generator[tuple[Four, Read], None, None]:
+        job = Job(self.dataset.__getitem__, self._collate, self.dataset.name)
+        if not self.num_workers:
+            for keys in self.sampler:
+                arrays, read = job.here(keys)
+                yield self._on_device(arrays), read
+            return
+        if self._pool is None or not self._pool.pids:
+            self._pool = WorkerPool(job, self.num_workers, self._slot_bytes(), self.timeout)
+        yield from self._pool.run(self.sampler, lambda arrays, read: (self._on_device(arrays), read))
+
+    def _collate(self, items: Sequence[TrainItem | SampleFault], empty: Callable[..., npt.NDArray[Any]]) -> Any:
+        arrays, read = collate(items, empty)
+        cache = self.dataset.chain.read
+        return arrays, replace(read, cache=cache.take_counts()) if isinstance(cache, PictureCache) else read
+
+    def _on_device(self, arrays: Sequence[npt.NDArray[Any]]) -> Four:
+        if not arrays:
+            return None, None, None, None
+        image, text, kernels, mask = arrays
+        normalize = self.dataset.chain.normalize
+        # tensors are copies: the arrays' memory is used again
+        if paddle.device.get_device() == "cpu":
+            pixels = paddle.to_tensor(by_table(image, normalize))  # several times as fast as Paddle's arithmetic there
+        else:
+            pixels = normalize.on_device(paddle.to_tensor(image))
+        return pixels, *map(paddle.to_tensor, (text, kernels, mask))
+
+    def _slot_bytes(self) -> int:
+        height, width = sample_size(self.dataset.chain)
+        bytes_a_pixel = 3 + 2 + len(self.dataset.chain.targets.rates)  # image, text map and mask, kernels
+        room = self.sampler.batch_size * height * width * bytes_a_pixel
+        return room + 4 * 64 if self.use_shared_memory else 0  # each array starts at a multiple of 64
+
+
+def by_table(image: npt.NDArray[np.uint8], normalize: NormalizeImage) -> npt.NDArray[np.float32]:
+    """Normalise uint8 (B, 3, H, W): what each byte of each channel becomes is looked up; float32, the same values."""
+    tables = normalize(np.arange(256, dtype=np.uint8)[:, None, None].repeat(3, axis=2))[:, 0].T
+    normalized = np.empty(image.shape, np.float32)
+    for sample, planes in zip(normalized, image):
+        for channel in range(3):
+            sample[channel] = cv2.LUT(planes[channel], np.ascontiguousarray(tables[channel]))
+    return normalized
+
+
+def _hopeless(faults: Sequence[SampleFault]) -> str:
+    first = "; ".join(fault.message for fault in faults[:3])
+    return f"none of the first {len(faults)} pictures of the epoch can be used, so something is wrong with all: {first}"
 
 
 def ordered_map(function: Callable[[In], Out], items: Iterable[In], workers: int) -> Iterator[Out]:

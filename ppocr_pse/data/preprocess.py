@@ -6,16 +6,26 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ppocr_pse.data.pictures import REDUCTIONS, Image, Picture, ReductionFor, jpeg_size, size_of
 from ppocr_pse.types import ImageScale
 
-Image = npt.NDArray[np.uint8]
+if TYPE_CHECKING:
+    import paddle
+
 STRIDE = 32
 DEFAULT_LIMIT = 736
+READ_FLAGS = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
 
 
 class ImageError(ValueError):
@@ -48,13 +58,35 @@ class DecodeImage:
         Raises:
             ImageError: if it is missing, empty or no picture that OpenCV can decode.
         """
-        try:
-            content = np.fromfile(path, np.uint8)
-        except OSError as error:
-            raise ImageError(f"{path}: cannot read the picture ({error.strerror})") from None
-        if content.size == 0:
-            raise ImageError(f"{path}: the picture file is empty (0 bytes)")
-        flags = cv2.IMREAD_COLOR | (cv2.IMREAD_IGNORE_ORIENTATION if self.ignore_orientation else 0)
+        return self._decode(path, _content(path), 1)
+
+    def read(self, path: Path, reduction_for: ReductionFor) -> Picture:
+        """Read and decode one file, a JPEG at the reduced size that is asked for.
+
+        Args:
+            path: of the file.
+            reduction_for: (height, width) of the whole picture -> how much it may be reduced.
+
+        Raises:
+            ImageError: as for a call.
+        """
+        content = _content(path)
+        stored = jpeg_size(content)
+        if stored is not None:
+            wished = reduction_for(*stored)
+            reduction = next((r for r in REDUCTIONS if r <= wished), 1)
+            if reduction > 1:
+                pixels = self._decode(path, content, reduction)
+                upright, turned = (tuple(-(-side // reduction) for side in size) for size in (stored, stored[::-1]))
+                told_apart = upright != turned or stored == stored[::-1]
+                if told_apart and pixels.shape[:2] in (upright, turned):  # EXIF may have turned it
+                    size = stored if pixels.shape[:2] == upright else stored[::-1]
+                    return Picture(pixels, size, reduction)
+        pixels = self._decode(path, content, 1)
+        return Picture(pixels, size_of(pixels))
+
+    def _decode(self, path: Path, content: npt.NDArray[np.uint8], reduction: int) -> Image:
+        flags = READ_FLAGS[reduction] | (cv2.IMREAD_IGNORE_ORIENTATION if self.ignore_orientation else 0)
         try:
             image = cv2.imdecode(content, flags)
         except cv2.error as error:
@@ -62,7 +94,17 @@ class DecodeImage:
         if image is None:
             start = content[:4].tobytes()
             raise ImageError(f"{path}: not a picture that can be decoded ({content.size} bytes, starts with {start!r})")
-        return image if self.img_mode == "BGR" else image[:, :, ::-1]
+        return image if self.img_mode == "BGR" else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _content(path: Path) -> npt.NDArray[np.uint8]:
+    try:
+        content = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise ImageError(f"{path}: cannot read the picture ({error.strerror})") from None
+    if content.size == 0:
+        raise ImageError(f"{path}: the picture file is empty (0 bytes)")
+    return content
 
 
 @dataclass(frozen=True)
@@ -188,11 +230,26 @@ class NormalizeImage:
         for key, value in (("mean", self.mean), ("std", self.std)):
             if value.shape != (3,):
                 raise ValueError(f"NormalizeImage: {key} is {value.tolist()}, expected three numbers")
+        self._gain = (self.scale / self.std).astype(np.float32)
+        self._offset = self.mean / self.std
 
     def __call__(self, image: Image) -> npt.NDArray[np.float32]:
         """Return float32 (H, W, 3)."""
-        gain = (self.scale / self.std).astype(np.float32)
-        return image.astype(np.float32) * gain - self.mean / self.std
+        return image.astype(np.float32) * self._gain - self._offset
+
+    def on_device(self, images: paddle.Tensor) -> paddle.Tensor:
+        """Normalise a batch where it lies, so that only bytes travel; the same values as a call.
+
+        Args:
+            images: uint8 (B, 3, H, W).
+
+        Returns:
+            float32 (B, 3, H, W).
+        """
+        import paddle
+
+        gain, offset = (paddle.to_tensor(v.reshape(1, 3, 1, 1), place=images.place) for v in (self._gain, self._offset))
+        return images.astype("float32") * gain - offset
 
 
 @dataclass(frozen=True)

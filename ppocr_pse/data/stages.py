@@ -1,8 +1,15 @@
-"""Where a sample's time goes: seconds by stage."""
+"""Where the time of reading goes: seconds by stage, of a sample, of a batch, of an epoch."""
 
 from __future__ import annotations
 
 import time
+
+from ppocr_pse.types import Batch
+
+OF_A_SAMPLE = ("decode", "augment", "targets")
+OF_A_BATCH = ("collate", "wait")
+READER_IS_SLOW = 0.1
+"""Share of the time that the training loop may wait for batches before the reader is called the limit."""
 
 
 class StageClock:
@@ -21,3 +28,44 @@ class StageClock:
         now = time.perf_counter()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._since
         self._since = now
+
+
+class StageMeter:
+    """Adds up what the batches of an epoch tell of their reading.
+
+    Attributes:
+        seconds: time by stage so far.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._batches = self._samples = self._asked = self._cached = 0
+
+    def add(self, batch: Batch) -> None:
+        """Count a batch in."""
+        for stage, seconds in batch.seconds.items():
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+        self._batches += 1
+        self._samples += len(batch)
+        self._asked += batch.cache[0]
+        self._cached += batch.cache[1]
+
+    def describe(self, elapsed: float) -> str:
+        """Say where the time went and what limits the speed, one line; "" when no batch told.
+
+        Args:
+            elapsed: seconds that the training loop took for these batches, evaluations left out.
+        """
+        if not self.seconds or elapsed <= 0:
+            return ""
+        shown = [
+            ", ".join(f"{stage} {1000 * self.seconds.get(stage, 0.0) / max(1, count):.1f} ms" for stage in stages)
+            + f" a {unit}"
+            for stages, count, unit in ((OF_A_SAMPLE, self._samples, "sample"), (OF_A_BATCH, self._batches, "batch"))
+        ]
+        waited = self.seconds.get("wait", 0.0) / elapsed
+        verdict = "the network is the limit"
+        if waited >= READER_IS_SLOW:
+            verdict = "the reader is the limit (Train.loader.num_workers up to the cores, Train.dataset.cache)"
+        cached = f", {self._cached} of {self._asked} pictures from the cache" if self._asked else ""
+        return f"reader: {'; '.join(shown)}, {waited:.0%} of the time{cached}: {verdict}"

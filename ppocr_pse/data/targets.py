@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -93,19 +94,42 @@ def shrink_text(polygon: Polygon, ignored: bool, settings: MakePseGt) -> ShrunkT
         settings: rates and rules.
     """
     outline = np.asarray(polygon).astype(np.int32)
-    kernels: list[tuple[IntPolygon, ...]] = []
-    vanished = False
-    for rate in settings.rates:
-        offset = min(geometry.shrink_offset(polygon, rate), settings.max_offset)
-        pieces = tuple(geometry.shrink(polygon, offset))
-        if not pieces:
-            vanished = True
-            if settings.target == "paper":
-                pieces = (outline,)
-        kernels.append(pieces)
+    offsets = [min(offset, settings.max_offset) for offset in geometry.shrink_offsets(polygon, settings.rates)]
+    kernels = tuple(tuple(pieces) for pieces in geometry.shrink_levels(polygon, offsets))
     if settings.target == "paper":
-        return ShrunkText(outline, (outline,), tuple(kernels), ignored)
-    return ShrunkText(outline, kernels[0], tuple(kernels), ignored or vanished)
+        return ShrunkText(outline, (outline,), tuple(pieces or (outline,) for pieces in kernels), ignored)
+    return ShrunkText(outline, kernels[0], kernels, ignored or not all(kernels))
+
+
+def text_pieces(polygon: Polygon, settings: MakePseGt) -> list[IntPolygon]:
+    """What the text map is drawn from: ``shrink_text(...).text`` without the kernels."""
+    if settings.target == "paper":
+        return [np.asarray(polygon).astype(np.int32)]
+    return geometry.shrink(polygon, geometry.shrink_offsets(polygon, settings.rates[:1])[0])
+
+
+def window_targets(
+    polygons: Sequence[Polygon],
+    ignored: Sequence[bool] | npt.NDArray[np.bool_],
+    window: Window,
+    picture_size: tuple[int, int],
+    settings: MakePseGt,
+) -> PseTargets:
+    """Shrink the texts that meet a window and draw its maps.
+
+    Args:
+        polygons: all texts of the picture, each float32 (N, 2), in its pixels.
+        ignored: which of them are don't-care.
+        window: what is drawn.
+        picture_size: (height, width) of the picture in pixels.
+        settings: rates and rules.
+    """
+    texts = [
+        shrink_text(polygon, bool(skip), settings)
+        for polygon, skip in zip(polygons, ignored, strict=False)
+        if _meets(polygon.astype(np.int32), window)
+    ]
+    return make_pse_targets(texts, window, picture_size, len(settings.rates))
 
 
 def make_pse_targets(
@@ -117,7 +141,7 @@ def make_pse_targets(
     only what the window holds.
 
     Args:
-        texts: the shrunk texts of the whole picture.
+        texts: the shrunk texts of the whole picture, or of those that meet the window.
         window: what is drawn.
         picture_size: (height, width) of the picture in pixels.
         kernel_count: number of kernel maps.
@@ -126,26 +150,31 @@ def make_pse_targets(
         uint8 maps of the window's size; texts that are ignored are 0 in the mask, but their kernels are drawn.
     """
     shape = (window.height, window.width)
-    text = np.zeros(shape, np.uint8)
     kernels = np.zeros((kernel_count, *shape), np.uint8)
     mask = np.ones(shape, np.uint8)
-    for shrunk in texts:
-        if not _meets(shrunk.outline, window):
-            continue
-        for piece in shrunk.text:
-            _draw(text, piece, 1, window, picture_size)
+    meeting = [shrunk for shrunk in texts if _meets(shrunk.outline, window)]
+    for shrunk in meeting:
         for level, pieces in enumerate(shrunk.kernels):
             for piece in pieces:
                 _draw(kernels[level], piece, 1, window, picture_size)
         if shrunk.ignored:
             _draw(mask, shrunk.outline, 0, window, picture_size)
+    if all(shrunk.text is shrunk.kernels[0] for shrunk in meeting):
+        return PseTargets(kernels[0].copy(), kernels, mask)
+    text = np.zeros(shape, np.uint8)
+    for shrunk in meeting:
+        for piece in shrunk.text:
+            _draw(text, piece, 1, window, picture_size)
     return PseTargets(text, kernels, mask)
 
 
 def _meets(polygon: IntPolygon, window: Window) -> bool:
-    (x0, y0), (x1, y1) = polygon.min(axis=0), polygon.max(axis=0)
+    x, y, width, height = cv2.boundingRect(polygon)
     return bool(
-        x1 >= window.left and y1 >= window.top and x0 < window.left + window.width and y0 < window.top + window.height
+        x + width > window.left
+        and y + height > window.top
+        and x < window.left + window.width
+        and y < window.top + window.height
     )
 
 
@@ -158,16 +187,26 @@ def _draw(
 ) -> None:
     """Paint a polygon given in picture coordinates onto the window's canvas.
 
-    OpenCV draws a slanted edge that is cut by the canvas border in another place than one that is not, so the
-    polygon is drawn on a patch that is cut only where the whole picture would cut it.
+    OpenCV draws a slanted edge that is cut by the canvas border in another place than one that is not, so a
+    polygon that leaves the window is drawn on a patch that is cut only where the whole picture would cut it.
     """
-    low = np.maximum(polygon.min(axis=0), 0)
-    high = np.minimum(polygon.max(axis=0) + 1, (picture_size[1], picture_size[0]))
-    left, top = np.maximum(low, (window.left, window.top))
-    right, bottom = np.minimum(high, (window.left + window.width, window.top + window.height))
+    x, y, width, height = cv2.boundingRect(polygon)
+    end_x, end_y = window.left + window.width, window.top + window.height
+    picture_h, picture_w = picture_size
+    if (
+        x >= window.left
+        and y >= window.top
+        and x + width <= min(end_x, picture_w)
+        and y + height <= min(end_y, picture_h)
+    ):
+        cv2.fillPoly(canvas, [polygon], value, offset=(-window.left, -window.top))
+        return
+    low_x, low_y, high_x, high_y = max(x, 0), max(y, 0), min(x + width, picture_w), min(y + height, picture_h)
+    left, top, right, bottom = max(low_x, window.left), max(low_y, window.top), min(high_x, end_x), min(high_y, end_y)
     if left >= right or top >= bottom:
         return
-    patch = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
-    geometry.fill(patch, polygon - low, 1)
-    drawn = patch[top - low[1] : bottom - low[1], left - low[0] : right - low[0]].astype(bool)
-    canvas[top - window.top : bottom - window.top, left - window.left : right - window.left][drawn] = value
+    patch = np.zeros((high_y - low_y, high_x - low_x), np.uint8)
+    cv2.fillPoly(patch, [polygon], 1, offset=(-low_x, -low_y))
+    drawn = patch[top - low_y : bottom - low_y, left - low_x : right - low_x]
+    target = canvas[top - window.top : bottom - window.top, left - window.left : right - window.left]
+    target[drawn.view(np.bool_)] = value

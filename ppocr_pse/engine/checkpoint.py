@@ -52,6 +52,11 @@ def prefix_of(path: str) -> Path:
     return Path(path)
 
 
+def exists(prefix: Path) -> bool:
+    """Whether there is a checkpoint ``DIR/NAME``, put in place or still to be."""
+    return _with_suffix(prefix, ".pdparams").is_file() or _with_suffix(prefix, ".pending").is_dir()
+
+
 def _with_suffix(prefix: Path, suffix: str) -> Path:
     return prefix.parent / (prefix.name + suffix)
 

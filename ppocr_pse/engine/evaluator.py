@@ -7,11 +7,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
-import paddle
-
-from ppocr_pse.engine.predictor import Predictor, Timing
-from ppocr_pse.metrics import Counts, DetMetric
+from ppocr_pse.engine.collectives import ALONE, sums
+from ppocr_pse.engine.predictor import PictureResult, Predictor, Timing
+from ppocr_pse.engine.ranks import RankWatch
+from ppocr_pse.metrics import Counts, DetMetric, PictureCounts
 from ppocr_pse.types import Annotation
+
+STAGES = ("read", "preprocess", "network", "post-process")
+"""Names of the fields of Timing, for people."""
+Observer = Callable[[Annotation, PictureResult, PictureCounts], None]
+"""Is shown every picture of this process with what was found in it and how that was counted."""
+
+
+class EvaluationStopped(Exception):
+    """An evaluation was cut short because the run is to end; nothing was scored."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,7 @@ class Evaluation:
     def describe_time(self) -> str:
         """One line with milliseconds a picture and stage."""
         own = max(1, self.pictures)
-        stages = zip(("read", "preprocess", "network", "post-process"), astuple(self.timing), strict=False)
+        stages = zip(STAGES, astuple(self.timing), strict=False)
         split = ", ".join(f"{name} {1000 * seconds / own:.1f}" for name, seconds in stages)
         return f"{self.pictures} pictures in {self.seconds:.1f} s; ms a picture: {split}"
 
@@ -55,42 +64,58 @@ def evaluate(
     metric: DetMetric,
     workers: int = 1,
     watch: Callable[[Any], Any] = iter,
-    rank: int = 0,
-    world_size: int = 1,
+    ranks: RankWatch = ALONE,
+    stop: Callable[[], bool] = lambda: False,
+    observe: Observer | None = None,
 ) -> Evaluation:
     """Detect on every picture and compare with its labels.
 
     Args:
         predictor: the network with its preprocessing and post-processing.
-        annotations: the pictures; with several processes each takes every world_size-th one.
+        annotations: the pictures; with N ranks each takes every N-th one.
         metric: is reset first, and holds the sum over all processes afterwards.
         workers: reader threads.
         watch: wraps the iteration, to show progress.
-        rank: of this process.
-        world_size: number of processes.
+        ranks: the processes that share the pictures and add up what they counted.
+        stop: asked after each picture whether to give up; when one rank does, all do.
+        observe: is called once a picture, in order, also for one that could not be read; its time is not counted.
+
+    Raises:
+        EvaluationStopped: on all ranks, when ``stop`` asked for it on one.
     """
     start = time.perf_counter()
     metric.reset()
     timing = Timing()
     faults: list[str] = []
-    mine = annotations[rank::world_size]
+    stopped = 0
+    mine = annotations[ranks.rank :: ranks.world_size]
     results = predictor.stream((annotation.image for annotation in mine), workers)
-    for annotation, result in zip(mine, watch(results), strict=False):
+    for number, (annotation, result) in enumerate(zip(mine, watch(results), strict=False), 1):
+        ranks.at(f"evaluation, picture {number} of {len(mine)}")
         timing += result.timing
         if result.error:
             faults.append(f"{annotation.source}: {result.error}")
         detections = result.detections
-        metric.update(
+        counts = metric.update(
             detections.polygons,
             detections.scores,
             annotation.polygons,
             annotation.ignored,
             str(annotation.image),
         )
-    if world_size > 1:
-        counts = _sum_over_ranks(metric.counts())
-        metric.reset()
-        metric.add_counts(counts)
+        if observe is not None:
+            before = time.perf_counter()
+            observe(annotation, result, counts)
+            start += time.perf_counter() - before
+        if stop():
+            stopped = 1
+            break
+    *total, stopped = sums(ranks, [*metric.counts().as_ints(), stopped], "evaluation: the counts")
+    if stopped:
+        raise EvaluationStopped
+    metric.reset()
+    metric.add_counts(Counts(*total))
+    faults = [fault for rank in ranks.gather(faults, "evaluation: the faults") for fault in rank]
     seconds = time.perf_counter() - start
     summary = metric.summary()
     return Evaluation(
@@ -104,9 +129,3 @@ def evaluate(
         seconds=seconds,
         faults=tuple(faults),
     )
-
-
-def _sum_over_ranks(counts: Counts) -> Counts:
-    total = paddle.to_tensor(list(counts.as_ints()), dtype="int64")
-    paddle.distributed.all_reduce(total)
-    return Counts(*total.numpy().tolist())

@@ -224,20 +224,28 @@ class WeightAverage:
     Args:
         model: whose state is averaged.
         decay: share of the old average that is kept at each update, 0 to below 1.
+        weights: gives the state in float32 when the model itself has been cast; the model's own when None.
     """
 
-    def __init__(self, model: paddle.nn.Layer, decay: float) -> None:
+    def __init__(
+        self, model: paddle.nn.Layer, decay: float, weights: Callable[[], dict[str, Any]] | None = None
+    ) -> None:
         self.model = model
         self.decay = decay
+        self._weights = weights or model.state_dict
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin with the present weights."""
         self.updates = 0
-        self.average = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        self.average = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
 
     @paddle.no_grad()
     def update(self) -> None:
         """Take the present weights in."""
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        for name, tensor in self.model.state_dict().items():
+        for name, tensor in self._weights().items():
             average = self.average[name]
             average.scale_(decay)
             average.add_(tensor.detach().astype(average.dtype) * (1.0 - decay))
@@ -246,11 +254,11 @@ class WeightAverage:
     def applied(self) -> Iterator[None]:
         """Put the averaged weights into the model for a while, then the trained ones back."""
         trained = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
-        self.model.set_state_dict(self.average)
+        _put(self.model, self.average)
         try:
             yield
         finally:
-            self.model.set_state_dict(trained)
+            _put(self.model, trained)
 
     def state_dict(self) -> dict[str, Any]:
         """Averages by tensor name, and the number of updates."""
@@ -261,6 +269,11 @@ class WeightAverage:
         self.updates = int(state["updates"])
         for name, tensor in state["average"].items():
             self.average[name].set_value(tensor)
+
+
+def _put(model: paddle.nn.Layer, state: dict[str, Any]) -> None:
+    for name, tensor in model.state_dict().items():
+        tensor.set_value(state[name].astype(tensor.dtype))
 
 
 def make_optimizer(

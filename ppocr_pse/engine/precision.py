@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import paddle
+
+
+class LossScaleCollapse(RuntimeError):
+    """Every step overflows, whatever the scale of the loss: training would go on without learning."""
 
 
 class Precision:
@@ -21,12 +27,21 @@ class Precision:
         amp_level: ``O1`` casts operations from a list, ``O2`` the whole network.
         amp_dtype: ``float16`` or ``bfloat16``; only float16 needs loss scaling.
         scale_loss: first scale of the loss.
-        use_dynamic_loss_scaling: halve the scale on overflow, double it after a thousand good steps.
+        use_dynamic_loss_scaling: change the scale as overflows come and stay away; otherwise it stays as it is.
         custom_black_list: operations that stay in float32.
         custom_white_list: operations that are always cast.
+        incr_every_n_steps: multiply the scale by ``incr_ratio`` after so many good steps in a row.
+        incr_ratio: above 1.
+        decr_every_n_nan_or_inf: multiply the scale by ``decr_ratio`` after so many overflows in a row.
+        decr_ratio: above 0, below 1.
+        max_skipped_steps: overflows in a row that are taken for a collapse.
+
+    Attributes:
+        skipped: steps skipped because of an overflow, in all.
+        skipped_in_a_row: up to now.
 
     Raises:
-        ValueError: for another level or dtype.
+        ValueError: for a value outside those named.
     """
 
     def __init__(
@@ -39,6 +54,11 @@ class Precision:
         use_dynamic_loss_scaling: bool = False,
         custom_black_list: Sequence[str] | None = None,
         custom_white_list: Sequence[str] | None = None,
+        incr_every_n_steps: int = 2000,
+        incr_ratio: float = 2.0,
+        decr_every_n_nan_or_inf: int = 1,
+        decr_ratio: float = 0.5,
+        max_skipped_steps: int = 30,
     ) -> None:
         if amp_level not in ("O1", "O2"):
             raise ValueError(f"Global.amp_level is {amp_level!r}, expected O1 or O2")
@@ -54,9 +74,17 @@ class Precision:
         self.dtype = amp_dtype
         self.black_list = custom_black_list
         self.white_list = custom_white_list
+        self.max_skipped_steps = max_skipped_steps
+        self.skipped = 0
+        self.skipped_in_a_row = 0
+        self._prepared = False
         self.scaler = paddle.amp.GradScaler(
             enable=self.enabled and amp_dtype == "float16",
             init_loss_scaling=float(scale_loss),
+            incr_ratio=incr_ratio,
+            decr_ratio=decr_ratio,
+            incr_every_n_steps=incr_every_n_steps,
+            decr_every_n_nan_or_inf=decr_every_n_nan_or_inf,
             use_dynamic_loss_scaling=use_dynamic_loss_scaling,
         )
 
@@ -65,9 +93,18 @@ class Precision:
         """Whether a step with gradients that are not finite is skipped rather than taken."""
         return self.enabled and self.dtype == "float16"
 
+    @property
+    def scale(self) -> float:
+        """Present scale of the loss; 1 when there is none. Waits for the device."""
+        return float(self.scaler.state_dict()["scale"].item()) if self.tolerates_overflow else 1.0
+
     def prepare(self, model: paddle.nn.Layer, optimizer: Any) -> None:
-        """Cast the network for O2 in place, with float32 master weights; call it after the weights are loaded."""
-        if self.enabled and self.level == "O2":
+        """Cast the network for O2 in place, with float32 master weights; call it after the weights are loaded.
+
+        A second call has no effect.
+        """
+        if self.enabled and self.level == "O2" and not self._prepared:
+            self._prepared = True
             paddle.amp.decorate(models=model, optimizers=optimizer, level="O2", dtype=self.dtype, master_weight=True)
 
     def forward(self) -> AbstractContextManager[Any]:
@@ -80,27 +117,79 @@ class Precision:
             dtype=self.dtype,
         )
 
-    def step(self, loss: paddle.Tensor, optimizer: Any) -> None:
+    def evaluation(self) -> AbstractContextManager[Any]:
+        """Context for evaluation: float32, but for a network that O2 has cast."""
+        return self.forward() if self.enabled and self.level == "O2" else contextlib.nullcontext()
+
+    def step(self, loss: paddle.Tensor, optimizer: Any, update: bool = True) -> None:
         """Backward pass, optimizer step (skipped on overflow), gradients cleared.
 
         Args:
             loss: float32 scalar.
             optimizer: updated in place.
+            update: False only adds the gradients to those that are there, for a later call to step with.
+
+        Raises:
+            LossScaleCollapse: after ``max_skipped_steps`` overflows in a row.
         """
-        if self.tolerates_overflow:
-            self.scaler.scale(loss).backward()
-            self.scaler.step(optimizer)
-            self.scaler.update()
-        else:
+        if not self.tolerates_overflow:
             loss.backward()
-            optimizer.step()
-        optimizer.clear_grad()
+            if update:
+                optimizer.step()
+                optimizer.clear_grad()
+            return
+        self.scaler.scale(loss).backward()
+        if update:
+            with contextlib.redirect_stdout(io.StringIO()):  # it prints at each overflow; the log counts them
+                self.scaler.step(optimizer)
+                overflow = bool(self.scaler._cache_found_inf)  # Paddle has no public name for it
+                self.scaler.update()
+            optimizer.clear_grad()
+            self._count(overflow)
+
+    def _count(self, overflow: bool) -> None:
+        if not overflow:
+            self.skipped_in_a_row = 0
+            return
+        self.skipped += 1
+        self.skipped_in_a_row += 1
+        if self.skipped_in_a_row >= self.max_skipped_steps:
+            raise LossScaleCollapse(
+                f"the gradients overflowed {self.skipped_in_a_row} times in a row and the scale of the loss fell to "
+                f"{self.scale:g}: nothing is learned any more. The forward pass itself is probably not finite in "
+                f"{self.dtype}: lower Optimizer.lr, set Optimizer.clip_norm_global, try Global.amp_dtype=bfloat16 or "
+                "Global.amp_level=O1, or train without Global.use_amp; then resume from `latest`, which is from before"
+            )
 
     def state_dict(self) -> dict[str, Any]:
-        """State of the loss scaler; empty when there is none."""
-        return self.scaler.state_dict() if self.tolerates_overflow else {}
+        """State of the loss scaler and the count of skipped steps; empty when there is no scaler."""
+        if not self.tolerates_overflow:
+            return {}
+        counts = {"skipped": self.skipped, "skipped_in_a_row": self.skipped_in_a_row}
+        return {**self.scaler.state_dict(), **counts}
 
     def set_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with a saved loss scaler."""
-        if state and self.tolerates_overflow:
-            self.scaler.load_state_dict(state)
+        """Go on with a saved loss scaler; its knobs are those of this run, not those of the file."""
+        if not state or not self.tolerates_overflow:
+            return
+        kept = {key: state[key] for key in ("scale", "incr_count", "decr_count")}
+        self.scaler.load_state_dict({**self.scaler.state_dict(), **kept})
+        self.skipped = int(state.get("skipped", 0))
+        self.skipped_in_a_row = int(state.get("skipped_in_a_row", 0))
+
+
+def float32_state(network: paddle.nn.Layer, optimizer: Any) -> dict[str, paddle.Tensor]:
+    """Collect a network's state in float32: for weights that O2 has cast, the optimizer's master copies.
+
+    Returns:
+        Tensors by state-dict name; those that are float32 already are not copied.
+    """
+    masters = optimizer.state_dict().get("master_weights", {})
+    state = {}
+    for name, tensor in network.state_dict().items():
+        master = masters.get(tensor.name)
+        if master is not None:
+            state[name] = master
+        else:
+            state[name] = tensor.astype("float32") if tensor.is_floating_point() else tensor
+    return state

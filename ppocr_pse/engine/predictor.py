@@ -93,6 +93,8 @@ class PictureResult:
         detections: what was found; nothing when there is an error.
         error: what is wrong with the picture, or "".
         timing: seconds a stage.
+        logits: float32 (K, h, w) of the network, or None when the predictor does not keep them.
+        scale: how the picture was resized for the network, or None when there is an error.
     """
 
     path: Path
@@ -100,6 +102,8 @@ class PictureResult:
     detections: Detections
     error: str
     timing: Timing
+    logits: npt.NDArray[np.float32] | None = None
+    scale: ImageScale | None = None
 
 
 NOTHING = Detections((), np.zeros(0, np.float32))
@@ -112,12 +116,14 @@ class Predictor:
         network: runs the model.
         preprocess: decode, resize, normalise.
         decoder: logits to detections.
+        keep_logits: hand the logits of each picture on in ``stream``, for reports and for tuning the decoder.
     """
 
-    def __init__(self, network: Network, preprocess: Preprocess, decoder: Decoder) -> None:
+    def __init__(self, network: Network, preprocess: Preprocess, decoder: Decoder, keep_logits: bool = False) -> None:
         self.network = network
         self.preprocess = preprocess
         self.decoder = decoder
+        self.keep_logits = keep_logits
 
     def detect(self, image: Image) -> Detections:
         """Find the texts of one decoded picture, uint8 (H, W, 3)."""
@@ -134,8 +140,9 @@ class Predictor:
             if image is None or ready is None:
                 yield PictureResult(path, None, NOTHING, error, timing)
                 continue
-            detections, rest = self._finish(ready)
-            yield PictureResult(path, image, detections, "", timing + rest)
+            detections, rest, maps = self._finish(ready)
+            logits = maps[0] if self.keep_logits else None
+            yield PictureResult(path, image, detections, "", timing + rest, logits, ready.scale)
 
     def _read(self, path: Path) -> tuple[Path, Image | None, NetworkInput | None, str, Timing]:
         start = time.perf_counter()
@@ -147,12 +154,12 @@ class Predictor:
         ready = self.preprocess.prepare(image)
         return path, image, ready, "", Timing(middle - start, time.perf_counter() - middle)
 
-    def _finish(self, ready: NetworkInput) -> tuple[Detections, Timing]:
+    def _finish(self, ready: NetworkInput) -> tuple[Detections, Timing, npt.NDArray[np.float32]]:
         start = time.perf_counter()
         maps = self.network.run(ready.image[None])
         middle = time.perf_counter()
         detections = self.decoder.decode(maps, [ready.scale])[0]
-        return detections, Timing(network=middle - start, postprocess=time.perf_counter() - middle)
+        return detections, Timing(network=middle - start, postprocess=time.perf_counter() - middle), maps
 
 
 def find_pictures(place: Path, recursive: bool = False) -> list[Path]:

@@ -18,6 +18,10 @@ from typing import Any
 import paddle
 from tqdm import tqdm
 
+from ppocr_pse.data.stages import StageMeter
+from ppocr_pse.engine.collectives import ALONE, mean
+from ppocr_pse.engine.precision import Precision
+from ppocr_pse.engine.ranks import RankWatch
 from ppocr_pse.types import Batch
 from ppocr_pse.visualize import draw_curves
 
@@ -59,8 +63,10 @@ class Progress:
         window: the line shows medians over so many last steps.
         logger: of the run.
         scalars: a VisualDL or TensorBoard writer, or None.
-        tolerate_non_finite: do not stop at a loss that is not finite (a loss scaler skips such steps).
+        precision: tells the scale of the loss and the steps that it cost; with a loss scaler a loss that is not
+            finite does not stop the run, since such steps are skipped.
         show_bar: show a progress bar; None: only on a terminal.
+        ranks: the processes whose losses are averaged; all call record and flush at the same steps.
     """
 
     def __init__(
@@ -72,8 +78,9 @@ class Progress:
         window: int,
         logger: logging.Logger,
         scalars: Any = None,
-        tolerate_non_finite: bool = False,
+        precision: Precision | None = None,
         show_bar: bool | None = None,
+        ranks: RankWatch = ALONE,
     ) -> None:
         self.save_dir = save_dir
         self.epochs = epochs
@@ -81,7 +88,8 @@ class Progress:
         self.print_every = max(1, print_every)
         self.logger = logger
         self.scalars = scalars
-        self.tolerate_non_finite = tolerate_non_finite
+        self.precision = precision if precision is not None and precision.tolerates_overflow else None
+        self.ranks = ranks
         self.disable_bar = None if show_bar is None else not show_bar
         self._window: dict[str, deque[float]] = {}
         self._window_size = max(1, window)
@@ -96,6 +104,7 @@ class Progress:
         self._run_steps = 0
         self._bar: Any = None
         self._drawn_at = 0.0
+        self._unwritable: set[str] = set()
         self.rows: list[dict[str, Any]] = []
 
     def start(self, global_step: int) -> None:
@@ -114,8 +123,8 @@ class Progress:
             writer.writerows({column: row.get(column, "") for column in COLUMNS} for row in self.rows)
         temporary.replace(file)
 
-    def watch(self, batches: Iterator[Batch], epoch: int, first: int) -> Iterator[Batch]:
-        """Pass the batches of an epoch on, with a progress bar; measures how long the reader is waited for."""
+    def watch(self, groups: Iterator[list[Batch]], epoch: int, first: int) -> Iterator[list[Batch]]:
+        """Pass the steps of an epoch on, with a progress bar; tells at the end where the reader's time went."""
         with tqdm(
             total=self.steps_per_epoch,
             initial=first,
@@ -126,11 +135,19 @@ class Progress:
             disable=self.disable_bar,
         ) as self._bar:
             self._ended = time.perf_counter()
-            for batch in batches:
-                self._arrived = time.perf_counter()
-                self._batch_samples = len(batch)
-                yield batch
-                self._bar.update()
+            reading, before = StageMeter(), self._run_seconds
+            try:
+                for batches in groups:
+                    self._arrived = time.perf_counter()
+                    self._batch_samples = sum(map(len, batches))
+                    for batch in batches:
+                        reading.add(batch)
+                    yield batches
+                    self._bar.update()
+            finally:
+                told = reading.describe(self._run_seconds - before)
+                if told:
+                    self.logger.info(told)
         self._bar = None
 
     def record(
@@ -166,27 +183,32 @@ class Progress:
         self._ended += seconds
 
     def flush(self) -> None:
-        """Fetch the terms kept on the device, in one copy.
+        """Fetch the terms kept on the device, averaged over the ranks, in one copy.
 
         Raises:
             NonFiniteLoss: if one of them is not finite, naming the step, the terms and the pictures.
         """
         if not self._pending:
             return
-        table = paddle.stack([step.terms for step in self._pending]).numpy()
+        own = paddle.stack([step.terms for step in self._pending])
+        table = mean(self.ranks, own).numpy()
         pending, self._pending = self._pending, []
         for step, values in zip(pending, table.tolist(), strict=False):
             terms = dict(zip(self._names, values, strict=False))
-            if not all(map(math.isfinite, values)) and not self.tolerate_non_finite:
-                shown = ", ".join(f"{name}: {value}" for name, value in terms.items())
-                raise NonFiniteLoss(
-                    f"step {step.number}: the loss is not finite ({shown}). Pictures of this step: "
-                    f"{', '.join(step.sources)}. Lower Optimizer.lr, set Optimizer.clip_norm_global, or look at these "
-                    "pictures and their labels; no checkpoint was written after this step"
-                )
+            if not all(map(math.isfinite, values)) and self.precision is None:
+                raise NonFiniteLoss(self._blame(step, terms))
             for name, value in terms.items():
                 if math.isfinite(value):
                     self._window.setdefault(name, deque(maxlen=self._window_size)).append(value)
+
+    def _blame(self, step: _Step, terms: Mapping[str, float]) -> str:
+        shown = ", ".join(f"{name}: {value}" for name, value in terms.items())
+        sources = [source for rank in self.ranks.gather(step.sources, "the pictures of a step") for source in rank]
+        return (
+            f"step {step.number}: the loss is not finite ({shown}). Pictures of this step: {', '.join(sources)}. "
+            "Lower Optimizer.lr, set Optimizer.clip_norm_global, or look at these pictures and their labels; no "
+            "checkpoint was written after this step"
+        )
 
     def _print(self, epoch: int, global_step: int, lr: float) -> None:
         medians = {name: statistics.median(values) for name, values in self._window.items()}
@@ -196,10 +218,13 @@ class Progress:
         left = self.epochs * self.steps_per_epoch - global_step
         eta = datetime.timedelta(seconds=int(left * self._run_seconds / max(1, self._run_steps)))
         shown = ", ".join(f"{name}: {value:.6f}" for name, value in medians.items())
+        scaling = ""
+        if self.precision is not None:
+            scaling = f", loss_scale: {self.precision.scale:g}, skipped_steps: {self.precision.skipped}"
         self.logger.info(
             f"epoch: [{epoch}/{self.epochs}], global_step: {global_step}, lr: {lr:.6f}, {shown}, "
             f"avg_reader_cost: {reader:.5f} s, avg_batch_cost: {batch:.5f} s, avg_samples: {samples:.1f}, "
-            f"ips: {samples / batch if batch else 0.0:.5f} samples/s, eta: {eta}"
+            f"ips: {samples / batch if batch else 0.0:.5f} samples/s, eta: {eta}{scaling}"
         )
         if self._bar is not None:
             self._bar.set_postfix(loss=f"{medians.get('loss', math.nan):.3f}", lr=f"{lr:.1e}")
@@ -215,7 +240,8 @@ class Progress:
     def _write(self, row: dict[str, Any], group: str) -> None:
         if self.save_dir is not None:
             self.rows.append(row)
-            with (self.save_dir / "metrics.csv").open("a", newline="", encoding="utf-8") as handle:
+            file = self.save_dir / "metrics.csv"
+            with self._may_fail("metrics.csv"), file.open("a", newline="", encoding="utf-8") as handle:
                 csv.DictWriter(handle, COLUMNS).writerow({column: row.get(column, "") for column in COLUMNS})
         if self.scalars is not None:
             for name, value in row.items():
@@ -227,8 +253,18 @@ class Progress:
         if self.save_dir is None or not self.rows:
             return
         if at_once or time.monotonic() - self._drawn_at > CURVES_INTERVAL:
-            draw_curves(self.rows, self.save_dir / "curves.png", str(self.save_dir))
+            with self._may_fail("curves.png"):
+                draw_curves(self.rows, self.save_dir / "curves.png", str(self.save_dir))
             self._drawn_at = time.monotonic()
+
+    @contextlib.contextmanager
+    def _may_fail(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:  # a full disk: the run is worth more than its figures
+            if name not in self._unwritable:
+                self._unwritable.add(name)
+                self.logger.warning(f"{self.save_dir}/{name}: cannot be written ({error.strerror}); the run goes on")
 
 
 def _step_of(row: Mapping[str, Any]) -> float:

@@ -1,203 +1,219 @@
-"""The training loop: step, log, evaluate, keep the best, save, resume."""
+"""The training loop: step, log, evaluate, keep the best, save, stop in time."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import paddle
 
 from ppocr_pse.data.loader import TrainLoader
-from ppocr_pse.engine.checkpoint import Checkpoint, load_checkpoint, remove_old, save_checkpoint
-from ppocr_pse.engine.evaluator import Evaluation
-from ppocr_pse.engine.optim import WeightAverage
-from ppocr_pse.engine.precision import Precision
+from ppocr_pse.engine.checkpoint import remove_old, save_checkpoint
+from ppocr_pse.engine.collectives import ALONE
+from ppocr_pse.engine.evaluator import Evaluation, EvaluationStopped
+from ppocr_pse.engine.plan import Plan
 from ppocr_pse.engine.progress import Progress
-from ppocr_pse.engine.weights import load_into, load_optimizer
+from ppocr_pse.engine.ranks import RankWatch
+from ppocr_pse.engine.run_state import Position, RunState, seed_step
+from ppocr_pse.engine.stopping import StopRequest
 from ppocr_pse.types import Batch
-
-
-@dataclass(frozen=True)
-class Plan:
-    """When the loop does what.
-
-    Attributes:
-        epochs: the loop runs epochs 1 to this one.
-        eval_start: evaluate only after this step.
-        eval_every: evaluate every so many steps from there; 0 never.
-        eval_every_epochs: evaluate after every so many epochs; 0 never.
-        save_every_epochs: keep ``iter_epoch_N`` every so many epochs.
-        keep_last: how many ``iter_epoch_N`` to keep; 0 all.
-        max_steps: stop after this step; 0 at the end of the last epoch.
-        main_indicator: figure that chooses the best model.
-    """
-
-    epochs: int
-    eval_start: int = 0
-    eval_every: int = 0
-    eval_every_epochs: int = 0
-    save_every_epochs: int = 1
-    keep_last: int = 0
-    max_steps: int = 0
-    main_indicator: str = "hmean"
-
-
-@dataclass
-class Position:
-    """How far a run is.
-
-    Attributes:
-        epoch: the epoch at work, from 1.
-        iteration: batches of it that are done.
-        global_step: batches done in all.
-        best: figures of the best model so far, with its epoch.
-    """
-
-    epoch: int = 1
-    iteration: int = 0
-    global_step: int = 0
-    best: dict[str, Any] = field(default_factory=dict)
 
 
 class Trainer:
     """Trains a network.
 
     Args:
-        model: network, wrapped for several processes or not.
-        network: the same network unwrapped; its state is what is saved.
         loss: (outputs, [image, text, kernels, mask]) -> terms by name, ``loss`` among them.
-        optimizer: knows the network's parameters.
-        schedule: learning rate, stepped once an iteration.
-        precision: forward context and backward step.
+        schedule: learning rate, stepped once an optimizer step.
+        state: network, optimizer, precision and position; what checkpoints hold.
         loader: batches of an epoch.
         evaluate: scores the network as it stands, or None.
         save_dir: for checkpoints.
         plan: when to do what.
         progress: log, curves.
         logger: of the run.
-        average: running average of the weights; evaluated and saved as best in their place when given.
-        main: whether this process writes files.
+        stop: asked after every step whether to end before the plan is done.
+        ranks: the processes that train together.
+        frozen_norms: normalisation layers that keep their running statistics.
+        wrap: makes the network one of several that train together; applied once its weights are in place.
     """
 
     def __init__(
         self,
-        model: paddle.nn.Layer,
-        network: paddle.nn.Layer,
         loss: paddle.nn.Layer,
-        optimizer: Any,
         schedule: Any,
-        precision: Precision,
+        state: RunState,
         loader: TrainLoader,
         evaluate: Callable[[], Evaluation] | None,
         save_dir: Path,
         plan: Plan,
         progress: Progress,
         logger: logging.Logger,
-        average: WeightAverage | None = None,
-        main: bool = True,
+        stop: StopRequest | None = None,
+        ranks: RankWatch = ALONE,
+        frozen_norms: Sequence[paddle.nn.Layer] = (),
+        wrap: Callable[[paddle.nn.Layer], paddle.nn.Layer] = lambda network: network,
     ) -> None:
-        self.model = model
-        self.network = network
+        self.model = state.network
         self.loss = loss
-        self.optimizer = optimizer
         self.schedule = schedule
-        self.precision = precision
+        self.state = state
         self.loader = loader
         self.evaluate = evaluate
         self.save_dir = save_dir
         self.plan = plan
         self.progress = progress
         self.logger = logger
-        self.average = average
-        self.main = main
-        self.at = Position()
+        self.stop = stop or StopRequest()
+        self.ranks = ranks
+        self.frozen_norms = tuple(frozen_norms)
+        self._wrap = wrap
+        self.stopped = ""
         self.faults: dict[str, str] = {}
-        self._evaluated_at = -1
 
-    def fit(self) -> Position:
+    @property
+    def at(self) -> Position:
+        """How far the run is."""
+        return self.state.at
+
+    def fit(self) -> str:
         """Train from the present position to the end of the plan.
 
         Returns:
-            The last position, with the best figures.
+            "" when the plan is done, or what asked to stop before (see StopRequest); ``latest`` is written then.
 
         Raises:
             NonFiniteLoss: if the loss is no longer a number; the last checkpoint is from before.
+            LossScaleCollapse: if mixed precision overflows at every step.
             CheckpointError: if a checkpoint cannot be written.
         """
-        self.precision.prepare(self.network, self.optimizer)
+        self.state.precision.prepare(self.state.network, self.state.optimizer)
+        self.model = self._wrap(self.state.network)
         self.progress.start(self.at.global_step)
-        while self.at.epoch <= self.plan.epochs and not self._step_limit():
-            self.model.train()
-            batches = self.loader(self.at.epoch, self.at.iteration)
-            for batch in self._usable(self.progress.watch(batches, self.at.epoch, self.at.iteration)):
-                lr = float(self.optimizer.get_lr())
-                terms = self.train_step(batch)
-                self._advance()
-                self.progress.record(self.at.epoch, self.at.global_step, lr, terms, batch.sources)
-                if self._evaluation_due():
+        if self.at.evaluation_missing:
+            self.evaluate_and_keep_best()
+            self._stops_here()
+        while not self._finished():
+            self._train_mode()
+            groups = in_groups(self.loader(self.at.epoch, self.at.iteration), self.plan.accumulate_steps)
+            first = self.at.iteration // self.plan.accumulate_steps
+            for batches in self.progress.watch(groups, self.at.epoch, first):
+                lr = float(self.state.optimizer.get_lr())
+                terms = self.train_step(batches)
+                self._advance(len(batches))
+                if terms:
+                    sources = [source for batch in batches for source in batch.sources]
+                    self.progress.record(self.at.epoch, self.at.global_step, lr, terms, sources)
+                if self.plan.evaluation_due(self.at.global_step):
                     self.evaluate_and_keep_best()
-                if self._step_limit():
+                if self._stops_here():
                     break
+                if self.plan.latest_due(self.at.global_step):
+                    self.save("latest")
             self._end_epoch()
         self.progress.draw(at_once=True)
-        return self.at
+        return self.stopped
 
-    def train_step(self, batch: Batch) -> Mapping[str, paddle.Tensor]:
-        """Forward, loss, backward, step; returns the loss terms, still on the device."""
-        with self.precision.forward():
-            outputs = self.model(batch.image)
-        terms = self.loss(outputs, [batch.image, batch.text, batch.kernels, batch.mask])
-        self.precision.step(terms["loss"].sum(), self.optimizer)
+    def train_step(self, batches: Sequence[Batch]) -> Mapping[str, paddle.Tensor]:
+        """Forward, loss and backward of each batch, then one optimizer step.
+
+        Returns:
+            The loss terms of the last batch, still on the device; nothing when the step was left out because no
+            picture could be used.
+        """
+        self._note_faults(batches)
+        usable = [batch for batch in batches if len(batch)]
+        if not usable and self.ranks.world_size == 1:
+            return {}
+        seed_step(self.plan.seed, self.ranks.rank, self.at.global_step)
+        # the other ranks wait for the gradients of this one, even when all its pictures are broken
+        parts = usable or [self.loader.blank()]
+        samples = sum(len(batch) for batch in usable)
+        for batch in parts[:-1]:
+            with self._gradients_kept_here():
+                self._step(batch, samples, update=False)
+        terms = self._step(parts[-1], samples, update=True)
         self.schedule.step()
-        if self.average is not None:
-            self.average.update()
+        if self.state.average is not None:
+            self.state.average.update()
         return terms
 
+    def _step(self, batch: Batch, samples: int, update: bool) -> Mapping[str, paddle.Tensor]:
+        with self.state.precision.forward():
+            outputs = self.model(batch.image)
+        terms = self.loss(outputs, [batch.image, batch.text, batch.kernels, batch.mask])
+        share = len(batch) / samples if self.plan.loss_is_mean and samples else float(samples > 0)
+        loss = terms["loss"].sum()
+        self.state.precision.step(loss if share == 1.0 else loss * share, self.state.optimizer, update)
+        return terms
+
+    def _gradients_kept_here(self) -> AbstractContextManager[Any]:
+        return self.model.no_sync() if isinstance(self.model, paddle.DataParallel) else nullcontext()
+
+    def _train_mode(self) -> None:
+        self.model.train()
+        for layer in self.frozen_norms:
+            layer.eval()
+
     def evaluate_and_keep_best(self) -> None:
-        """Score the (averaged) weights; keep them as ``best_accuracy`` when they are the best so far."""
+        """Score the weights, and their average when there is one; keep the best so far as ``best_accuracy``."""
         if self.evaluate is None:
             return
         started = time.perf_counter()
         self.progress.flush()
-        self._evaluated_at = self.at.global_step
-        weights: AbstractContextManager[None] = nullcontext() if self.average is None else self.average.applied()
-        with weights:
-            result = self.evaluate()
-            figures = {key: getattr(result, key) for key in ("precision", "recall", "hmean", "fps")}
-            self.logger.info(f"cur metric, {_shown(figures)}")
-            self.logger.info(result.describe_time())
-            for fault in result.faults:
-                self.logger.warning(f"evaluation: {fault} (its texts count as missed)")
-            key = self.plan.main_indicator
-            if figures[key] >= self.at.best.get(key, 0.0):
-                order = dict.fromkeys(("hmean", "precision", "recall", "fps"))
-                self.at.best = {**order, **figures, "best_epoch": self.at.epoch, "start_epoch": 1}
-                self.save("best_accuracy")
-        self.progress.record_evaluation(self.at.epoch, self.at.global_step, figures)
-        self.logger.info(f"best metric, {_shown(self.at.best)}")
-        self.progress.exclude(time.perf_counter() - started)
-
-    def save(self, name: str) -> None:
-        """Write a checkpoint ``save_dir/NAME`` that training can go on from."""
-        self.progress.flush()  # a loss that is not finite must be found before its weights are kept
-        if not self.main:
+        figures: dict[str, float] = {}
+        try:
+            if self.state.average is None or self.plan.evaluate_raw:
+                figures = self._score(averaged=False)
+            if self.state.average is not None:
+                with self.state.average.applied():
+                    figures = self._score(averaged=True)
+        except EvaluationStopped:
+            self.logger.warning(f"step {self.at.global_step}: the evaluation is cut short, a resumed run repeats it")
+            self.at.evaluation_missing = True
             return
-        finished = self.at.epoch - 1
-        states = {
-            "epoch": finished,
-            "iteration": self.at.iteration,
-            "global_step": self.at.global_step,
-            "best_model_dict": dict(self.at.best),
-            "precision": self.precision.state_dict(),
-        }
-        average = None if self.average is None else self.average.state_dict()
-        params = {key: _plain(tensor) for key, tensor in self.network.state_dict().items()}
-        save_checkpoint(self.save_dir / name, Checkpoint(params, self.optimizer.state_dict(), states, average))
+        finally:
+            self._train_mode()
+            self.progress.exclude(time.perf_counter() - started)
+        self.at.evaluated_at, self.at.evaluation_missing = self.at.global_step, False
+        self.progress.record_evaluation(self.at.epoch_of_step, self.at.global_step, figures)
+        self.logger.info(f"best metric, {_shown(self.at.best)}")
+        self.state.patience.record(self.at.best[self.plan.main_indicator])
+
+    def _score(self, averaged: bool) -> dict[str, float]:
+        assert self.evaluate is not None
+        with self.state.precision.evaluation():
+            result = self.evaluate()
+        figures = {key: getattr(result, key) for key in ("precision", "recall", "hmean", "fps")}
+        raw = self.state.average is not None and not averaged
+        self.logger.info(f"cur metric{' of the weights before averaging' if raw else ''}, {_shown(figures)}")
+        self.logger.info(result.describe_time())
+        for fault in result.faults:
+            self.logger.warning(f"evaluation: {fault} (its texts count as missed)")
+        key = self.plan.main_indicator
+        if figures[key] >= self.at.best.get(key, 0.0):
+            order = dict.fromkeys(("hmean", "precision", "recall", "fps"))
+            self.at.best = {**order, **figures, "best_epoch": self.at.epoch_of_step, "start_epoch": 1}
+            self.save("best_accuracy", averaged)
+        return figures
+
+    def save(self, name: str, averaged: bool = False) -> None:
+        """Write a checkpoint ``save_dir/NAME`` that training can go on from; rank 0 writes, the others wait for it.
+
+        Args:
+            name: of the checkpoint.
+            averaged: whether its weights are the averaged ones.
+        """
+        self.progress.flush()  # a loss that is not finite must be found before its weights are kept
+        self.ranks.at(f"saving {name}")
+        if self.ranks.rank == 0:
+            save_checkpoint(self.save_dir / name, self.state.capture(averaged))
+        self.ranks.barrier(f"rank 0 to write the checkpoint {name}")
 
     def resume(self, path: str) -> None:
         """Go on from a checkpoint, ours or PaddleOCR's.
@@ -205,81 +221,67 @@ class Trainer:
         Raises:
             CheckpointError: if it does not fit this network or optimizer.
         """
-        checkpoint = load_checkpoint(path)
-        load_into(self.network, checkpoint.params, path)
-        if checkpoint.optimizer:
-            load_optimizer(self.optimizer, checkpoint.optimizer, f"{path}.pdopt")
-        else:
-            self.logger.warning(f"{path}.pdopt does not exist: the optimizer starts anew")
-        if self.average is not None:
-            if checkpoint.average is None:
-                self.average = WeightAverage(self.network, self.average.decay)
-                self.logger.warning(f"{path}.pdema does not exist: the average starts from the loaded weights")
-            else:
-                self.average.set_state_dict(dict(checkpoint.average))
-        states = checkpoint.states
-        self.precision.set_state_dict(states.get("precision", {}))
-        self.at = Position(
-            epoch=int(states.get("epoch", 0)) + 1,
-            iteration=int(states.get("iteration", 0)),
-            global_step=int(states.get("global_step", 0)),
-            best=dict(states.get("best_model_dict") or {}),
-        )
-        self.logger.info(
-            f"resumed from {path}: epoch {self.at.epoch}, batch {self.at.iteration}, "
-            f"global_step {self.at.global_step}, best {_shown(self.at.best) or 'none yet'}"
-        )
+        self.state.restore(path, self.logger)
 
-    def _advance(self) -> None:
-        self.at.iteration += 1
+    def _advance(self, batches: int) -> None:
+        self.at.iteration += batches
         self.at.global_step += 1
+        self.ranks.at(f"training, step {self.at.global_step}")
 
-    def _usable(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Keep the names of faulty pictures; a batch in which all are faulty is stepped over."""
+    def _note_faults(self, batches: Sequence[Batch]) -> None:
         for batch in batches:
             self.faults.update(dict(batch.faults))
-            if len(batch):
-                yield batch
-            else:
-                self._advance()
+
+    def _stops_here(self) -> bool:
+        # after an evaluation that was cut short every rank knows that it is to stop
+        self.stopped = self.stop.agreed(self.at.global_step, at_once=self.at.evaluation_missing)
+        return self._finished()
+
+    def _finished(self) -> bool:
+        done = self.at.epoch > self.plan.epochs or self.plan.step_limit(self.at.global_step)
+        return done or bool(self.stopped) or self.state.patience.exhausted
 
     def _end_epoch(self) -> None:
-        if self.faults:
-            self.logger.warning(
-                f"epoch {self.at.epoch}: {len(self.faults)} of {len(self.loader.dataset)} pictures could not be used"
-            )
-            for message in self.faults.values():
-                self.logger.warning(message)
-            self.faults = {}
+        self._tell_faults()
         finished = self.at.epoch
         complete = self.at.iteration >= len(self.loader)
-        ends = (complete and finished == self.plan.epochs) or self._step_limit()
-        every = self.plan.eval_every_epochs
-        if (ends or (complete and every and finished % every == 0)) and self._evaluated_at != self.at.global_step:
-            self.evaluate_and_keep_best()
+        due = (complete and self.plan.epoch_evaluation_due(finished)) or self.plan.step_limit(self.at.global_step)
+        if due and self.at.evaluated_at != self.at.global_step:
+            if self.stopped:
+                self.at.evaluation_missing = self.evaluate is not None
+            else:
+                self.evaluate_and_keep_best()
+                self._stops_here()
         if complete:
             self.at.epoch, self.at.iteration = finished + 1, 0
         self.save("latest")
-        if complete and self.main and finished % max(1, self.plan.save_every_epochs) == 0:
+        if complete and self.plan.keep_due(finished):
             self._keep_epoch(finished)
+        if self.state.patience.exhausted:
+            self.logger.info(f"no better {self.plan.main_indicator} in {self.state.patience.without} evaluations: stop")
+
+    def _tell_faults(self) -> None:
+        gathered = self.ranks.gather(self.faults, "training: the names of broken pictures")
+        faults = {path: message for rank in gathered for path, message in rank.items()}
+        if faults:
+            total = len(self.loader.dataset)
+            self.logger.warning(f"epoch {self.at.epoch}: {len(faults)} of {total} pictures could not be used")
+            for message in faults.values():
+                self.logger.warning(message)
+        self.faults = {}
 
     def _keep_epoch(self, epoch: int) -> None:
         started = time.perf_counter()
         self.save(f"iter_epoch_{epoch}")
-        if self.plan.keep_last:
+        if self.plan.keep_last and self.ranks.rank == 0:
             remove_old(self.save_dir, self.plan.keep_last)
         self.logger.info(f"saved iter_epoch_{epoch} in {time.perf_counter() - started:.1f} s")
 
-    def _evaluation_due(self) -> bool:
-        step, plan = self.at.global_step, self.plan
-        return plan.eval_every > 0 and step > plan.eval_start and (step - plan.eval_start) % plan.eval_every == 0
 
-    def _step_limit(self) -> bool:
-        return 0 < self.plan.max_steps <= self.at.global_step
-
-
-def _plain(tensor: paddle.Tensor) -> paddle.Tensor:
-    return tensor.astype("float32") if tensor.is_floating_point() else tensor
+def in_groups(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
+    """Put consecutive batches together; the last group may be smaller."""
+    while group := list(islice(batches, size)):
+        yield group
 
 
 def _shown(figures: Mapping[str, Any]) -> str:

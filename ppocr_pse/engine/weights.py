@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import paddle
+from paddle.base.layer_helper import LayerHelper
 
 from ppocr_pse.engine.checkpoint import CheckpointError, load_params, prefix_of
 
@@ -132,7 +133,10 @@ def load_optimizer(optimizer: Any, state: Mapping[str, Any], source: str) -> Non
         CheckpointError: if the number or a shape of the accumulators differs.
     """
     block = paddle.static.default_main_program().global_block()
-    optimizer._create_accumulators(block, [p for p in optimizer._parameter_list if not p.stop_gradient])
+    trainable = [parameter for parameter in optimizer._parameter_list if not parameter.stop_gradient]
+    if optimizer.helper is None:  # Paddle 2.6 makes it in its first step only
+        optimizer.helper = LayerHelper(type(optimizer).__name__)
+    optimizer._create_accumulators(block, trainable)
     own, given = _by_kind(optimizer.state_dict()), _by_kind(state)
     matched: dict[str, Any] = {}
     for kind, names in own.items():
@@ -148,10 +152,24 @@ def load_optimizer(optimizer: Any, state: Mapping[str, Any], source: str) -> Non
                     f"{source}: {saved_name} has shape {tuple(value.shape)}, expected {tuple(tensor.shape)} for {name}"
                 )
             matched[name] = value
-    for extra in ("LR_Scheduler", "master_weights"):
-        if extra in state:
-            matched[extra] = state[extra]
+    if "LR_Scheduler" in state:
+        matched["LR_Scheduler"] = state["LR_Scheduler"]
     optimizer.set_state_dict(matched)
+    if state.get("master_weights"):
+        _set_masters(optimizer.state_dict().get("master_weights", {}), state["master_weights"], source)
+
+
+def _set_masters(own: Mapping[str, Any], saved: Mapping[str, Any], source: str) -> None:
+    """Put float32 master weights in place, by order; a run in float32 has none and the weights themselves do."""
+    if not own:
+        return
+    if [tuple(value.shape) for value in saved.values()] != [tuple(value.shape) for value in own.values()]:
+        raise CheckpointError(
+            f"{source}: its {len(saved)} master weights do not fit the {len(own)} of this network. "
+            "Was it saved with another Architecture? To keep only the weights use Global.pretrained_model"
+        )
+    for master, value in zip(own.values(), saved.values(), strict=False):
+        master.set_value(value)
 
 
 def _by_kind(state: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 Rules:
 
-1. Coordinates are whole pixels (rounded half to even where a label file has fractions).
+1. Coordinates are whole pixels (fractions are cut off, as ``int()`` does).
 2. There is no don't-care: every text counts, whatever its transcription.
 3. Detections are taken in file order. A detection takes EVERY text with IoU >= 0.5 (not strict) that no
    earlier one has taken, and is a hit when it takes at least one.

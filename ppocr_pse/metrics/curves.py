@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ppocr_pse.metrics.counts import Counts, PictureCounts
-from ppocr_pse.metrics.detection import find_protocol, measure_picture
+from ppocr_pse.metrics.detection import Protocol, find_protocol, measure_picture
 from ppocr_pse.metrics.overlaps import Overlaps, PolygonLike
 
 FloatArray = npt.NDArray[np.float64]
@@ -62,15 +62,14 @@ class ThresholdSweep:
     the next one. Detections should come from a run with a low ``box_thresh``.
 
     Args:
-        protocol: a key of :data:`ppocr_pse.metrics.PROTOCOLS`.
+        protocol: a key of :data:`ppocr_pse.metrics.PROTOCOLS`, or a protocol itself, such as ``DetMetric.rules``.
 
     Raises:
         ValueError: when the protocol is not known.
     """
 
-    def __init__(self, protocol: str = "icdar2015") -> None:
-        self.protocol = protocol
-        self._protocol = find_protocol(protocol)
+    def __init__(self, protocol: str | Protocol = "icdar2015") -> None:
+        self._protocol = find_protocol(protocol) if isinstance(protocol, str) else protocol
         self._stored: list[_Stored] = []
 
     def add(

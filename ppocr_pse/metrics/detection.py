@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -42,15 +43,31 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
 """The protocols by the name that ``Metric.protocol`` and ``--protocol`` take."""
 
 
-def find_protocol(name: str) -> Protocol:
+def find_protocol(name: str, tr: float | None = None, tp: float | None = None) -> Protocol:
     """Look a protocol up by name.
 
+    Args:
+        name: a key of :data:`PROTOCOLS`.
+        tr: DetEval's threshold for recall instead of 0.7, for ``totaltext`` alone.
+        tp: DetEval's threshold for precision instead of 0.6, for ``totaltext`` alone.
+
     Raises:
-        ValueError: naming the key and the known protocols.
+        ValueError: when the name is not known, or a threshold is given where there is none, or is not from 0 to 1.
     """
     if name not in PROTOCOLS:
-        raise ValueError(f"Metric.protocol: {name!r} is not known, expected one of {', '.join(PROTOCOLS)}")
-    return PROTOCOLS[name]
+        raise ValueError(f"protocol: {name!r} is not known, expected one of {', '.join(PROTOCOLS)}")
+    if tr is None and tp is None:
+        return PROTOCOLS[name]
+    if name != "totaltext":
+        raise ValueError(f"tr and tp: {tr} and {tp} are given, but protocol {name} has no such thresholds")
+    for key, value in (("tr", tr), ("tp", tp)):
+        if value is not None and not 0.0 <= value <= 1.0:
+            raise ValueError(f"{key}: {value} is not from 0 to 1")
+    default = totaltext.TOTALTEXT
+    thresholds = totaltext.DetEvalThresholds(
+        recall=default.recall if tr is None else tr, precision=default.precision if tp is None else tp
+    )
+    return Protocol(totaltext.measure, partial(totaltext.match_overlaps, thresholds=thresholds))
 
 
 def measure_picture(
@@ -96,19 +113,30 @@ class DetMetric:
     Args:
         main_indicator: the figure that chooses the best model: hmean, precision or recall.
         protocol: a key of :data:`PROTOCOLS`.
+        tr: DetEval's threshold for recall, for ``totaltext`` alone (0.7 when None).
+        tp: DetEval's threshold for precision, for ``totaltext`` alone (0.6 when None).
 
     Raises:
-        ValueError: when either value is not known; the message names the key and the allowed values.
+        ValueError: when a value is not known or has no meaning; the message names the key and the allowed values.
     """
 
-    def __init__(self, main_indicator: str = "hmean", protocol: str = "icdar2015") -> None:
+    def __init__(
+        self,
+        main_indicator: str = "hmean",
+        protocol: str = "icdar2015",
+        tr: float | None = None,
+        tp: float | None = None,
+    ) -> None:
         if main_indicator not in INDICATORS:
             raise ValueError(
                 f"Metric.main_indicator: {main_indicator!r} is not known, expected one of {', '.join(INDICATORS)}"
             )
         self.main_indicator = main_indicator
         self.protocol = protocol
-        self._protocol = find_protocol(protocol)
+        try:
+            self.rules = find_protocol(protocol, tr, tp)
+        except ValueError as error:
+            raise ValueError(f"Metric.{error}") from None
         self._counts = Counts()
 
     def update(
@@ -134,8 +162,8 @@ class DetMetric:
         Raises:
             ValueError: when lengths disagree, or a polygon or a score is malformed; the counters stay.
         """
-        overlaps, _, flags = measure_picture(self._protocol, polygons, scores, gt_polygons, ignored, source)
-        picture = self._protocol.match(overlaps, flags, source)
+        overlaps, _, flags = measure_picture(self.rules, polygons, scores, gt_polygons, ignored, source)
+        picture = self.rules.match(overlaps, flags, source)
         self._counts += picture.counts
         return picture
 

@@ -2,9 +2,8 @@
 
 Rules, in the order in which they act:
 
-1. Coordinates are whole pixels. The official files hold nothing else (the script refuses a decimal
-   point); fractions in other label files are rounded half to even, as the decoder rounds its own
-   polygons. Cutting them off instead would move the ground truth by half a pixel against the detections.
+1. Coordinates are whole pixels. The official files hold nothing else; fractions of other files are cut off (towards
+   zero), as the script's ``int()`` does with what reaches it.
 2. Don't-care texts do not count. A detection does not count either when more than half of ITS area lies
    in one single don't-care region.
 3. For each text in file order, and for each detection in file order: the first free pair with

@@ -117,8 +117,7 @@ def measure(detections: Sequence[PolygonLike], truths: Sequence[PolygonLike], in
     Args:
         detections: arrays (N, 2), pixels; N may differ.
         truths: arrays (N, 2), pixels; N may differ.
-        integer: round coordinates to whole pixels first (half to even), as the decoder rounds its
-            polygons. Official ground truth is whole already.
+        integer: cut coordinates to whole pixels first (towards zero), as ``int()`` in the official scripts does.
 
     Raises:
         ValueError: when a polygon is not (N, 2) or holds a coordinate that is not finite.
@@ -142,7 +141,7 @@ def make_regions(polygons: Sequence[PolygonLike], integer: bool, what: str = "po
 
     Args:
         polygons: arrays (N, 2), pixels. Fewer than 3 points make an empty region of zero area.
-        integer: round coordinates to whole pixels first.
+        integer: cut coordinates to whole pixels first.
         what: how messages name a polygon.
 
     Raises:
@@ -209,7 +208,7 @@ def _closed(polygon: PolygonLike, integer: bool, what: str, index: int) -> Float
     """Check one polygon and give it as float64 (N + 1, 2), first point repeated at the end."""
     points = check_points(polygon, what, index)
     if integer:
-        points = np.rint(points)
+        points = np.trunc(points)
     if len(points) < 3:
         return np.zeros((4, 2))  # a ring of one point: no inside, zero area, meets nothing
     return np.concatenate((points, points[:1]))

@@ -3,8 +3,8 @@
 With sigma = intersection / text area and tau = intersection / detection area, both rounded to two
 decimals as the script does, and thresholds tr (recall) and tp (precision):
 
-0. Coordinates are whole pixels. A detection is removed when intersection / (its area + 1) > 0.5 for one
-   don't-care text (``#``); don't-care texts do not count.
+0. Coordinates are whole pixels (fractions are cut off, as ``int()`` does). A detection is removed when
+   intersection / (its area + 1) > 0.5 for one don't-care text (``#``); don't-care texts do not count.
 1. One-to-one, strict: the text has exactly one detection with sigma > tr and exactly one with tau > tp,
    and each of these detections has exactly one such text. Credit 1 on both sides. (The script does not
    ask for the two detections to be the same one; the one with sigma > tr is then taken.)
@@ -59,15 +59,21 @@ def measure(polygons: Sequence[PolygonLike], gt_polygons: Sequence[PolygonLike])
     return measure_overlaps(polygons, gt_polygons, integer=True)
 
 
-def match_overlaps(overlaps: Overlaps, ignored: npt.NDArray[np.bool_], source: str = "") -> PictureCounts:
-    """Apply DetEval with tr 0.7 and tp 0.6 to measured overlaps.
+def match_overlaps(
+    overlaps: Overlaps,
+    ignored: npt.NDArray[np.bool_],
+    source: str = "",
+    thresholds: DetEvalThresholds = TOTALTEXT,
+) -> PictureCounts:
+    """Apply DetEval to measured overlaps.
 
     Args:
         overlaps: of one picture.
         ignored: bool (n,), the don't-care texts.
         source: name of the picture.
+        thresholds: tr and tp.
     """
-    return _match(overlaps, ignored, source, TOTALTEXT)
+    return _match(overlaps, ignored, source, thresholds)
 
 
 def match_overlaps_wolf(overlaps: Overlaps, ignored: npt.NDArray[np.bool_], source: str = "") -> PictureCounts:

@@ -1,11 +1,13 @@
-"""Policies: the numbers drawn, what is done with them, polygons that follow, windows that look at text."""
+"""imgaug by name: the numbers drawn, what is done with them, polygons that follow and stay usable."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from ppocr_pse.data.augment import ColorJitter, IaaAugment, RandomCropImgMask, crop, parse_augmenter, text_extent
+from ppocr_pse import polygons as geometry
+from ppocr_pse.data.augment import IaaAugment, mend_polygons
+from ppocr_pse.data.imgaug_specs import parse_augmenter
 from ppocr_pse.types import Sample
 
 BOX = np.array([[10, 20], [50, 20], [50, 40], [10, 40]], np.float32)
@@ -29,27 +31,6 @@ def follows(after: Sample, tolerance: float = 2.5) -> None:
     low, high = after.polygons[0].min(axis=0), after.polygons[0].max(axis=0)
     np.testing.assert_allclose([xs.min(), ys.min()], low, atol=tolerance)
     np.testing.assert_allclose([xs.max() + 1, ys.max() + 1], high, atol=tolerance)
-
-
-def test_brightness_and_saturation_of_one_pixel() -> None:
-    """Brightness 1.2: (10, 100, 200) -> (12, 120, 240); saturation 0: all channels become the grey value."""
-    pixel = np.array([[[10, 100, 200]]], np.uint8)
-    assert ColorJitter.apply(pixel, [("brightness", 1.2)])[0, 0].tolist() == [12, 120, 240]
-    grey = round(0.114 * 10 + 0.587 * 100 + 0.299 * 200)
-    assert ColorJitter.apply(pixel, [("saturation", 0.0)])[0, 0].tolist() == [grey] * 3
-    assert ColorJitter.apply(pixel, [("brightness", 2.0)])[0, 0].tolist() == [20, 200, 255]
-
-
-def test_order_matters_and_is_drawn() -> None:
-    jitter = ColorJitter(brightness=0.125, saturation=0.5)
-    draws = [jitter.draw(rng(seed)) for seed in range(300)]
-    assert {tuple(key for key, _ in steps) for steps in draws} == {
-        ("brightness", "saturation"),
-        ("saturation", "brightness"),
-    }
-    factors = {key: [dict(steps)[key] for steps in draws] for key in ("brightness", "saturation")}
-    assert 0.875 <= min(factors["brightness"]) < 0.89 and 1.11 < max(factors["brightness"]) <= 1.125
-    assert 0.5 <= min(factors["saturation"]) < 0.53 and 1.47 < max(factors["saturation"]) <= 1.5
 
 
 def test_resize_takes_one_factor_for_both_axes_and_cuts_to_whole_pixels() -> None:
@@ -113,7 +94,12 @@ def test_names_of_newer_paddleocr_files() -> None:
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ({"type": "Resise", "args": {}}, "no augmenter named 'Resise'"),
+        ({"type": "Resise", "args": {}}, "no augmenter named 'Resise'; did you mean 'Resize'"),
+        ({"type": "numpy"}, "no augmenter named 'numpy'"),
+        ({"type": "Resize", "args": {"size": [0, 3]}}, "factors above 0"),
+        ({"type": "Fliplr", "args": {"p": 7}}, "expected 0 to 1"),
+        ({"type": "imgcorruptlike.Fog", "args": {"severity": 2}}, "imagecorruptions"),
+        ({"type": "OneOf", "args": {"children": [{"type": "Blurr"}]}}, "no augmenter named 'Blurr'"),
         ({"type": "Affine", "args": {"rotat": 3}}, "Affine refuses"),
         ({"kind": "Affine"}, "expected"),
         ("Affine", "expected"),
@@ -124,38 +110,82 @@ def test_wrong_augmenters(entry: object, words: str) -> None:
         IaaAugment([entry])
 
 
-def test_windows_with_text_touch_it() -> None:
-    """Text at rows 300..320 of 1000: with p = 0 every 100 px window starts between row 200 and 220."""
-    policy = RandomCropImgMask([100, 100], p=0.0)
-    text = [np.array([[500, 300], [600, 300], [600, 320], [500, 320]], np.int32)]
-    tops, lefts = zip(*(policy.draw(rng(seed), 1000, 1000, text) for seed in range(300)))
-    assert (min(tops), max(tops)) == (200, 220)
-    assert 400 <= min(lefts) < 410 and 490 < max(lefts) <= 500
+GEOMETRY = [
+    {"type": "PerspectiveTransform", "args": {"scale": [0.02, 0.1]}},
+    {"type": "PerspectiveTransform", "args": {"scale": 0.1, "keep_size": False}},
+    {"type": "Rot90", "args": {"k": [1, 3]}},
+    {"type": "Rot90", "args": {"k": 1, "keep_size": False}},
+    {"type": "Crop", "args": {"px": [0, 15]}},
+    {"type": "CropToFixedSize", "args": {"width": 110, "height": 70}},
+    {"type": "CropAndPad", "args": {"percent": [0, 0.2]}},
+    {"type": "PadToFixedSize", "args": {"width": 200, "height": 150}},
+    {"type": "PiecewiseAffine", "args": {"scale": [0.005, 0.01], "nb_rows": 3, "nb_cols": 3}},
+    {"type": "Affine", "args": {"scale": {"x": [0.8, 1.2], "y": [0.8, 1.2]}, "shear": [-8, 8]}},
+    {"type": "Affine", "args": {"translate_px": 5, "mode": ["constant", "edge"]}},
+    {"type": "ShearX", "args": {"shear": [-10, 10]}},
+    {"type": "Resize", "args": {"size": {"height": 60, "width": "keep-aspect-ratio"}}},
+    {"type": "Sequential", "args": {"children": [["Fliplr", 0.5], {"type": "Flipud"}], "random_order": True}},
+    ["Affine", 1.2],
+]
+COLOUR = [
+    {"type": "GaussianBlur", "args": {"sigma": [0.5, 1]}},
+    {"type": "AdditiveGaussianNoise", "args": {"scale": [1, 5]}},
+    {"type": "MultiplyHueAndSaturation", "args": {"mul": [0.5, 1.5]}},
+    {"type": "Rain", "args": {"speed": [0.1, 0.3]}},
+    {"type": "Clouds"},
+    {"type": "JpegCompression", "args": {"compression": [50, 90]}},
+    {"type": "pillike.Autocontrast"},
+    {"type": "Sometimes", "args": {"p": 0.5, "then_list": {"type": "Invert", "args": {"p": 1}}}},
+    {"type": "SomeOf", "args": {"n": [1, 2], "children": [{"type": "Add", "args": {"value": 9}}, ["GaussianBlur", 1]]}},
+    {"type": "RandAugment", "args": {"n": 2, "m": 3}},
+]
 
 
-def test_share_of_windows_that_look_at_text_is_five_eighths() -> None:
-    policy = RandomCropImgMask([100, 100])
-    text = [np.array([[0, 0], [20, 0], [20, 10], [0, 10]], np.int32)]
-    at_text = sum(policy.draw(rng(seed), 1000, 1000, text) == (0, 0) for seed in range(2000))
-    assert abs(at_text / 2000 - 5 / 8) < 0.03
+def name_of(entry: object) -> str:
+    return entry["type"] if isinstance(entry, dict) else "list form"
 
 
-def test_windows_without_text_are_uniform_and_small_pictures_start_at_zero() -> None:
-    policy = RandomCropImgMask([100, 100], p=0.0)
-    tops, _ = zip(*(policy.draw(rng(seed), 1000, 150, []) for seed in range(300)))
-    assert min(tops) < 20 and max(tops) > 880
-    assert policy.draw(rng(), 60, 60, []) == (0, 0)
+@pytest.mark.parametrize("entry", GEOMETRY + COLOUR, ids=name_of)
+def test_any_augmenter_repeats_for_the_same_seed_and_leaves_its_input_alone(entry: object) -> None:
+    policy, before = IaaAugment([entry]), sample()
+    before.image.flags.writeable = False
+    for seed in range(3):
+        first, again = policy(before, rng(seed)), policy(before, rng(seed))
+        np.testing.assert_array_equal(first.image, again.image)
+        np.testing.assert_array_equal(first.polygons[0], again.polygons[0])
+        assert first.image.dtype == np.uint8 and first.image.flags.c_contiguous
 
 
-def test_extent_looks_only_at_what_lies_inside() -> None:
-    inside = np.array([[-5, 3], [7, 3], [7, 9]], np.int32)
-    outside = np.array([[200, 3], [210, 3], [210, 9]], np.int32)
-    assert text_extent([inside, outside], 100, 100) == (3, 0, 9, 7)
-    assert text_extent([outside], 100, 100) is None
+@pytest.mark.parametrize("entry", GEOMETRY, ids=name_of)
+def test_polygons_follow_any_augmenter(entry: object) -> None:
+    for seed in range(4):
+        follows(IaaAugment([entry])(sample(), rng(seed)), 3.5)
 
 
-def test_crop_beyond_the_border_is_black() -> None:
-    after = crop(sample(), 10, 100, 100, 50)
-    assert after.image.shape == (100, 50, 3)
-    np.testing.assert_allclose(after.polygons[0][0], [10 - 100, 20 - 10])
-    assert after.image[70:].max() == 0
+def test_texts_cut_by_an_augmenter_are_clipped_and_slivers_become_dont_care() -> None:
+    """Cropping 40 of 120 columns at the left leaves 10 of the box's 40; cropping 45 leaves 5, an eighth."""
+    for cut, ignored in ((40, False), (45, True)):
+        entry = {"type": "Crop", "args": {"px": [0, 0, 0, cut], "keep_size": False}}
+        after = IaaAugment([entry])(sample(), rng())
+        np.testing.assert_allclose(
+            sorted(map(tuple, after.polygons[0])), [(0, 20), (0, 40), (50 - cut, 20), (50 - cut, 40)]
+        )
+        assert after.ignored.tolist() == [ignored]
+
+
+def test_a_text_wholly_outside_stays_in_the_list() -> None:
+    after = mend_polygons(sample(box=BOX - [200, 0]))
+    assert len(after.polygons) == 1 and after.polygons[0].max(axis=0)[0] < 0
+
+
+def test_a_crossed_outline_is_untangled_and_wild_points_are_tamed() -> None:
+    mended = mend_polygons(sample(box=BOX[[0, 2, 1, 3]])).polygons[0]
+    assert geometry.area(mended) == geometry.area(BOX) == 40 * 20
+    wild = np.array([[10, 20], [np.inf, 20], [50, np.nan], [10, 40]], np.float32)
+    after = mend_polygons(Sample(np.zeros((80, 120, 3), np.uint8), (wild,), np.array([False]), "s"))
+    assert np.isfinite(after.polygons[0]).all() and after.polygons[0].max() <= 120
+
+
+def test_the_three_plain_moves_may_leave_the_picture() -> None:
+    after = IaaAugment([["Affine", 1.0], {"type": "Affine", "args": {"rotate": 10}}])(sample(box=BOX - [10, 20]), rng())
+    assert after.polygons[0].min() < 0

@@ -132,6 +132,15 @@ def test_a_window_beyond_the_picture_is_empty_there() -> None:
     assert maps.text[:60, :40].min() == 1 and maps.text[60:].max() == 0 and maps.text[:, 40:].max() == 0
 
 
+@pytest.mark.parametrize(("x", "y", "inside"), [(290, 110, 30 * 41), (230, 140, 41 * 20), (290, 140, 30 * 20)])
+def test_a_text_beyond_the_picture_is_cut_at_its_border_also_in_a_larger_window(x: int, y: int, inside: int) -> None:
+    """Text of 41 x 41 in a picture of 160 x 320: nothing from column 320 or row 160 on."""
+    box = [[x, y], [x + 40, y], [x + 40, y + 40], [x, y + 40]]
+    maps = draw([box], [True], MakePseGt(target="paper"), Window(100, 220, 120, 120))
+    assert maps.text.sum() == maps.text[:60, :100].sum() == inside
+    assert maps.mask.sum() == 120 * 120 - inside
+
+
 @pytest.mark.parametrize("bad", [{"target": "x"}, {"kernel_num": 1}, {"min_shrink_ratio": 1.0}])
 def test_wrong_settings(bad: dict) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):

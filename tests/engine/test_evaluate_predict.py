@@ -10,8 +10,9 @@ import pytest
 from ppocr_pse.data.dataset import pool_annotations
 from ppocr_pse.data.labels import read_labels
 from ppocr_pse.data.preprocess import DecodeImage, DetResizeForTest, NormalizeImage, Preprocess
-from ppocr_pse.engine.evaluator import evaluate
+from ppocr_pse.engine.evaluator import EvaluationStopped, evaluate
 from ppocr_pse.engine.predictor import PaddleNetwork, Predictor, as_bgr, find_pictures
+from ppocr_pse.engine.ranks import RankWatch
 from ppocr_pse.metrics import DetMetric
 from ppocr_pse.postprocess import PSEDecoder
 
@@ -51,13 +52,20 @@ def test_an_unreadable_picture_counts_as_missed_and_is_named(bars: Path) -> None
     assert len(result.faults) == 1 and "label.txt:2" in result.faults[0] and "label.txt_1.png" in result.faults[0]
 
 
-def test_shards_add_up_to_the_whole(bars: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ppocr_pse.engine import evaluator
+def test_shards_add_up_to_the_whole(bars: Path) -> None:
+    class OnlyMine(RankWatch):
+        """A rank that hears nothing from the others."""
 
-    monkeypatch.setattr(evaluator, "_sum_over_ranks", lambda counts: counts)
     whole = evaluate(predictor(), annotations(bars), DetMetric()).counts
-    parts = [evaluate(predictor(), annotations(bars), DetMetric(), rank=r, world_size=3).counts for r in range(3)]
+    parts = [evaluate(predictor(), annotations(bars), DetMetric(), ranks=OnlyMine(r, 3)).counts for r in range(3)]
     assert parts[0] + parts[1] + parts[2] == whole
+
+
+def test_an_evaluation_can_be_cut_short(bars: Path) -> None:
+    asked: list[int] = []
+    with pytest.raises(EvaluationStopped):
+        evaluate(predictor(), annotations(bars), DetMetric(), stop=lambda: bool(asked.append(1)) or len(asked) == 2)
+    assert len(asked) == 2
 
 
 def test_a_stream_keeps_order_and_survives_broken_files(bars: Path) -> None:

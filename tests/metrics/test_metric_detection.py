@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from metrics_reference import box
 
-from ppocr_pse.metrics import PROTOCOLS, Counts, DetMetric
+from ppocr_pse.metrics import PROTOCOLS, Counts, DetMetric, find_protocol
 
 TEXT = box(0, 0, 10, 10)
 FAR = box(50, 50, 60, 60)
@@ -78,6 +78,32 @@ def test_unknown_indicator_names_key_and_choices():
 def test_unknown_protocol_names_key_and_choices():
     with pytest.raises(ValueError, match=r"Metric.protocol: 'icdar' .*icdar2015, ctw1500, totaltext, .*msra_td500"):
         DetMetric(protocol="icdar")
+
+
+def test_thresholds_of_totaltext():
+    """Half of a text found: sigma .5, tau 1. A hit for tr .4, not for .7; the named pair is the pair by numbers."""
+    half = box(0, 0, 10, 5)
+    for thresholds, hits in (((None, None), 0), ((0.4, None), 1), ((0.8, 0.4), 0)):
+        metric = DetMetric("hmean", "totaltext", *thresholds)
+        metric.update([half], [1.0], [TEXT], [False])
+        assert metric.counts().recall_hits == hits
+    by_name, by_number = find_protocol("totaltext_08_04"), find_protocol("totaltext", 0.8, 0.4)
+    scene = ([box(0, 0, 10, 9), box(40, 0, 60, 10)], [TEXT, box(40, 0, 50, 10)])
+    results = [rules.match(rules.measure(*scene), np.zeros(2, bool), "").counts for rules in (by_name, by_number)]
+    assert results[0] == results[1] == Counts(2, 2, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "tr", "tp", "message"),
+    [
+        ("icdar", None, None, "^protocol: 'icdar' is not known, expected one of icdar2015"),
+        ("icdar2015", 0.7, None, "^tr and tp: 0.7 and None are given, but protocol icdar2015"),
+        ("totaltext", 0.7, 1.5, "^tp: 1.5 is not from 0 to 1"),
+    ],
+)
+def test_a_protocol_that_does_not_exist(name, tr, tp, message):
+    with pytest.raises(ValueError, match=message):
+        find_protocol(name, tr, tp)
 
 
 @pytest.mark.parametrize(

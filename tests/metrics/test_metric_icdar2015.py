@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from metrics_reference import box, icdar2015, ious, near, quads, rectangles, scenes, shares
 
 from ppocr_pse.metrics.icdar2015 import is_dont_care, match_picture
@@ -116,10 +117,24 @@ def test_bow_tie_on_itself():
     assert tally([bow_tie], [bow_tie]) == (1, 1, 0)
 
 
-def test_coordinates_are_rounded():
-    """Height 5.4 is 5 (IoU .5, miss); 5.6 is 6 (IoU .6, hit); as floats both would be hits."""
-    assert tally([box(0, 0, 10, 5.4)], [TEXT]) == (1, 1, 0)
-    assert tally([box(0, 0, 10, 5.6)], [TEXT]) == (1, 1, 1)
+def test_fractions_are_cut_off():
+    """Height 5.9 is 5 (IoU .5, miss), 6.1 is 6 (IoU .6, hit); as it stands, or rounded, 5.9 would be a hit too.
+
+    A text 10.9 high is 10 high, and -0.9 is 0: the detection of 10 x 5 is a miss, that of 10 x 6 a hit.
+    """
+    assert tally([box(0, 0, 10, 5.9)], [TEXT]) == (1, 1, 0)
+    assert tally([box(0, 0, 10, 6.1)], [TEXT]) == (1, 1, 1)
+    assert tally([box(0, 0, 10, 5)], [box(-0.9, -0.9, 10.9, 10.9)]) == (1, 1, 0)
+    assert tally([box(0, 0, 10, 6)], [box(-0.9, -0.9, 10.9, 10.9)]) == (1, 1, 1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(scenes(rectangles), st.floats(0.0, 0.99), st.floats(0.0, 0.99))
+def test_equals_reference_with_fractions(scene, a, b):
+    """The reference takes ``int()`` of every coordinate, as the official script does."""
+    polygons, truths, ignored = scene
+    moved, shifted = [polygon + a for polygon in polygons], [truth + b for truth in truths]
+    assert tally(moved, shifted, ignored) == icdar2015(polygons, truths, ignored)
 
 
 def test_nothing_at_all():

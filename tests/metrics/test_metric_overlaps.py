@@ -45,9 +45,9 @@ def test_no_inside(flat):
     assert one(np.array(flat), box(0, 0, 10, 10)) == (100, 0, 0)
 
 
-def test_rounds_half_to_even_only_when_asked():
-    """Width 2.5 becomes 2, 3.5 becomes 4; with integer=False both stay."""
-    assert one(box(0, 0, 2.5, 3.5), box(0, 0, 9, 9))[1] == 8
+def test_fractions_are_cut_off_only_when_asked():
+    """Width 2.5 becomes 2, height 3.5 becomes 3; with integer=False both stay."""
+    assert one(box(0, 0, 2.5, 3.5), box(0, 0, 9, 9))[1] == 6
     assert one(box(0, 0, 2.5, 3.5), box(0, 0, 9, 9), integer=False)[1] == 8.75
 
 

@@ -1,0 +1,1 @@
+"""From a checkpoint to a folder that engines run, and from that folder to detections."""
