@@ -18,7 +18,7 @@ from ppocr_pse.build_data import (
 )
 from ppocr_pse.build_training import build_optimizer, build_precision, build_trainer, total_batch
 from ppocr_pse.config import Config, check_architecture
-from ppocr_pse.engine.predictor import PaddleNetwork, Predictor
+from ppocr_pse.engine.predictor import Network, PaddleNetwork, Predictor
 from ppocr_pse.losses import PSELoss
 from ppocr_pse.metrics import DetMetric
 from ppocr_pse.modeling import PSENet
@@ -125,6 +125,13 @@ def build_metric(metric: Mapping[str, Any]) -> DetMetric:
     return construct(component, settings, "Metric")
 
 
-def build_predictor(config: Config, model: paddle.nn.Layer) -> Predictor:
-    """Make the whole way from a picture to polygons."""
-    return Predictor(PaddleNetwork(model), build_preprocess(config), build_decoder(config.section("PostProcess")))
+def build_predictor(config: Config, model: paddle.nn.Layer, network: Network | None = None) -> Predictor:
+    """Make the whole way from a picture to polygons.
+
+    Args:
+        config: its preprocessing and decoder.
+        model: the network.
+        network: an engine that runs it instead of Paddle, see `ppocr_pse.build_deploy.build_network`.
+    """
+    decoder = build_decoder(config.section("PostProcess"))
+    return Predictor(network or PaddleNetwork(model), build_preprocess(config), decoder)

@@ -178,9 +178,10 @@ def build_train_loader(config: Config, pool: AnnotationPool, rank: int = 0, worl
         )
     dataset = PseDataset(pool.annotations, chain, seed)
     reader = TrainLoader(dataset, sampler, loader.num_workers, loader.use_shared_memory, loader.timeout)
+    processes = int(os.environ.get("PADDLE_LOCAL_SIZE") or world_size)
+    places = getattr(config.section("Train")["dataset"], "places", {})
+    cache = construct(cache_bytes, Section({"cache": settings.cache}, places), "Train.dataset") // processes
     try:
-        processes = int(os.environ.get("PADDLE_LOCAL_SIZE") or world_size)
-        cache = cache_bytes(settings.cache) // processes
         reading_fits(reader.buffer_bytes, cache, processes)
         if cache:
             paths = [annotation.image for annotation in pool.annotations]

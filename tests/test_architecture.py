@@ -35,7 +35,8 @@ ALLOWED = {
     },
     "build_deploy": {"schema", "config", "components", "build_data", "deploy", "engine"},
     "cli": {
-        "types", "schema", "config", "build", "build_deploy", "deploy", "data", "engine", "metrics", "report", "visualize", "__init__",
+        "types", "schema", "config", "build", "build_deploy", "deploy", "data", "engine", "metrics", "report",
+        "visualize", "__init__",
     },
     "__init__": {"types", "deploy"},
 }  # fmt: skip

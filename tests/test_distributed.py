@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,13 +29,13 @@ SETTINGS = [
 ]
 
 
-def launch(ranks: int, *arguments: object, code: int = 0) -> str:
-    """Run tools/train.py in several processes; returns what the launcher printed."""
+def launch(ranks: int, *arguments: object, script: str = "train.py", code: int = 0) -> str:
+    """Run a tool in several processes; returns what the launcher printed."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PADDLE_", "CUDA_"))}
     logs = next(Path(str(a).partition("=")[2]) for a in arguments if str(a).startswith("Global.save_model_dir"))
     command = [sys.executable, "-u", "-m", "paddle.distributed.launch", "--nproc_per_node", ranks, "--log_dir"]
     process = subprocess.run(
-        [*map(str, command), f"{logs}_launch", str(ROOT / "tools" / "train.py"), *map(str, arguments)],
+        [*map(str, command), f"{logs}_launch", str(ROOT / "tools" / script), *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=300,
@@ -100,3 +101,17 @@ def test_two_ranks_resume_exactly_in_the_middle_of_an_epoch(
     launch(2, *arguments, "Global.checkpoints=auto")
     assert losses_of(parts) == losses_of(two_ranks[0])
     assert scores_of(parts)[20] == scores_of(two_ranks[0])[20]
+
+
+def test_two_ranks_score_each_picture_once(data: Path, two_ranks: tuple[Path, str]) -> None:
+    arguments = ["-c", CONFIG, *options(data, two_ranks[0]), *SETTINGS]
+    (data / "val.txt_3.png").rename(data / "away.png")
+    try:
+        both = launch(2, *arguments, f"Global.checkpoints={two_ranks[0]}/latest", script="eval.py", code=1)
+        alone = tool("eval.py", *arguments, f"Global.checkpoints={two_ranks[0]}/latest", code=1)
+    finally:
+        (data / "away.png").rename(data / "val.txt_3.png")
+    figures = re.findall(r"precision: ([\d.]+), recall: ([\d.]+), hmean: ([\d.]+)", both)
+    assert figures == re.findall(r"precision: ([\d.]+), recall: ([\d.]+), hmean: ([\d.]+)", alone)
+    assert figures == [("0.500000", "1.000000", "0.666667")]  # 2 of the 4 that can be read
+    assert "texts: 2, detections: 4, matched: 2" in both and "val.txt:4" in both

@@ -209,6 +209,17 @@ def test_two_ranks(tmp_path: Path) -> None:
     assert "all_reduce, broadcast, all_gather and barrier are right over 2 ranks" in text
 
 
+def test_ranks_that_chose_the_cpu_stay_there(plugin: dict[str, str], tmp_path: Path, bars: Path) -> None:
+    """The launcher prepares the accelerators that it sees, whatever Global.use_gpu says."""
+    launcher = ("-m", "paddle.distributed.launch", "--devices", "0,1", "--log_dir", str(tmp_path))
+    changes = ["Global.pretrained_model=", "Global.use_gpu=False"]
+    for part, name in (("Train", "label.txt"), ("Eval", "val.txt")):
+        changes += [f"{part}.dataset.data_dir={bars}", f"{part}.dataset.label_file_list=[{bars / name}]"]
+    code, text = run_doctor("-c", QUICKSTART, "-o", *changes, environment=plugin, launcher=launcher)
+    assert code == 0, text
+    assert "0 of 2: cpu on " in text and "1 of 2: cpu on " in text and "are right over 2 ranks" in text
+
+
 def test_a_rank_that_does_not_answer() -> None:
     """Rank 1 was never started."""
     endpoints = "127.0.0.1:29801,127.0.0.1:29802"
@@ -225,8 +236,11 @@ def test_a_rank_that_does_not_answer() -> None:
     assert "rank 0 of 2 waited 8 s in: connecting (init_parallel_env); another rank does not answer" in text
 
 
-def test_on_a_custom_device(plugin: dict[str, str]) -> None:
-    code, text = run_doctor(environment=plugin)
+def test_two_ranks_on_a_custom_device(plugin: dict[str, str], tmp_path: Path) -> None:
+    launcher = ("-m", "paddle.distributed.launch", "--devices", "0,1", "--log_dir", str(tmp_path))
+    code, text = run_doctor(environment=plugin, launcher=launcher)
     assert code == 0, text
-    assert "iluvatar_gpu:0 of 2 (Global.use_gpu is true; custom device plugin); first pass" in text
+    assert "iluvatar_gpu:0 of 2 (Global.use_gpu is true; custom device plugin; index from FLAGS_selected" in text
+    assert "0 of 2: iluvatar_gpu:0 on " in text and "1 of 2: iluvatar_gpu:1 on " in text
+    assert "all_reduce, broadcast, all_gather and barrier are right over 2 ranks" in text
     assert "iluvatar_gpu:0 has no convolution in float16" in text  # true of this one: it has no kernels

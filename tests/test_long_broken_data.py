@@ -45,7 +45,9 @@ def test_the_reader_names_every_fault_once_and_reads_all_the_rest(spoilt: tuple[
     assert len(pool.problems) == len(what.lines) + len(what.texts) + len(what.missing)
     assert len(pool.annotations) == PICTURES - len(what.lines) - len(what.missing)
 
-    loader = TrainLoader(PseDataset(pool.annotations, chain(64), 7), EpochSampler(pool.shares, 8, seed=1), workers)
+    loader = TrainLoader(
+        PseDataset(pool.annotations, chain(fast=True), 7), EpochSampler(pool.shares, 8, seed=1), workers
+    )
     for epoch in (1, 2):
         batches = list(loader(epoch))
         faults = [fault for batch in batches for fault in batch.faults]

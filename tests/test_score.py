@@ -210,6 +210,17 @@ def test_a_report_without_pictures(tmp_path: Path) -> None:
     assert content["hmean"] == got["hmean"] and content["curve"] == []
 
 
+def test_exchanged_coordinates_are_pointed_out(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    scenes = random_scenes(5)
+    labels, results = write_labels(tmp_path / "gt.txt", scenes), write_results(tmp_path, "ctw1500", scenes)
+    wrong = score(labels, results, "--results-format", "xy")
+    text = capsys.readouterr().err
+    right = score(labels, results, "--results-format", "ctw1500")
+    assert wrong["hmean"] < 0.1 < right["hmean"]
+    assert f"the other way round hmean is {right['hmean']:.4f}; add --results-format ctw1500" in text
+    assert capsys.readouterr().err == "", "nothing is said about a good score"
+
+
 def test_no_paddle_is_imported(tmp_path: Path) -> None:
     scenes = random_scenes(2, count=3)
     labels, results = write_labels(tmp_path / "gt.txt", scenes), write_results(tmp_path, "rrc.zip", scenes)

@@ -239,3 +239,12 @@ def test_what_stops_the_work_is_told_before_the_network_runs(
     assert "PostProcess.min_area: a number of pixels" in capfd.readouterr().err
     assert command.main([*arguments, "--cache-limit", "0.00001"]) == 2
     assert "allow more, or tune on fewer pictures" in capfd.readouterr().err
+
+
+def test_help_ends_in_worked_examples(capsys: pytest.CaptureFixture) -> None:
+    from ppocr_pse.cli import tune_postprocess as command
+
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["--help"])
+    text = capsys.readouterr().out
+    assert stopped.value.code == 0 and "examples:" in text and "never on the\ntest set" in text

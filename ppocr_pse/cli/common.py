@@ -120,7 +120,7 @@ def start_run(config: Config, log_file: Path | None, main: bool = True) -> loggi
     logger = runtime.start_log(log_file, quiet=not main)
     forced = [kind for kind in ("xpu", "npu", "mlu", "gcu") if getattr(config.settings, f"use_{kind}")]
     device = runtime.choose_device(config.settings.use_gpu, forced)
-    paddle.set_device(device.name)
+    runtime.use_device(device.name)
     runtime.seed_everything(config.settings.seed)
     logger.info(f"ppocr_pse {__version__}, Paddle {paddle.__version__}, {device.reason}")
     return logger

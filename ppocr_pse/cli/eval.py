@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ppocr_pse.cli.common import (
+    exit_code_of,
     load_trained,
     make_parser,
     read_config,
@@ -17,9 +18,12 @@ from ppocr_pse.cli.common import (
 )
 
 if TYPE_CHECKING:
+    import logging
+
     from ppocr_pse.config import Config
     from ppocr_pse.engine.evaluator import Evaluation
     from ppocr_pse.engine.predictor import PictureResult
+    from ppocr_pse.engine.ranks import RankWatch
     from ppocr_pse.metrics import PictureCounts
     from ppocr_pse.report import Facts
     from ppocr_pse.types import Annotation
@@ -35,6 +39,10 @@ EXAMPLES = """\
   # a page that shows where the score is lost (report/report.html), with the 40 worst pictures
   ppocr-pse eval -c configs/det/det_mv3_pse.yml --report report --gallery 40 \\
       -o Global.checkpoints=output/det_mv3_pse/best_accuracy
+
+  # the pictures shared out over four cards, the same figures
+  python3 -m paddle.distributed.launch --gpus 0,1,2,3 tools/eval.py -c configs/det/det_r50_vd_pse.yml \\
+      -o Global.checkpoints=output/det_r50_vd_pse/best_accuracy
 
   # result files for the Robust Reading Competition's portal
   ppocr-pse eval -c configs/det/det_mv3_pse.yml --submission submit.zip \\
@@ -77,7 +85,21 @@ def natural(text: str) -> int:
 
 
 def evaluate_config(config: Config, arguments: argparse.Namespace) -> int:
-    """Evaluate as a configuration says; 1 when a picture or a label could not be used."""
+    """Evaluate as a configuration says, over all ranks; 1 when a picture or a label could not be used."""
+    from ppocr_pse.engine import runtime
+    from ppocr_pse.engine.ranks import watch_ranks
+    from ppocr_pse.schema import ConfigError
+
+    rank, world_size = runtime.rank(), runtime.world_size()
+    if world_size > 1 and (arguments.report or arguments.submission):
+        raise ConfigError("--report and --submission need all pictures in one process; start it without the launcher")
+    logger = start_run(config, None, rank == 0)
+    limits = config.settings.rank_timeout, config.settings.stall_timeout
+    with watch_ranks(rank, world_size, None, *limits, exit_code_of) as ranks:
+        return _evaluate(config, arguments, ranks, logger)
+
+
+def _evaluate(config: Config, arguments: argparse.Namespace, ranks: RankWatch, logger: logging.Logger) -> int:
     from tqdm import tqdm
 
     from ppocr_pse import build
@@ -86,7 +108,6 @@ def evaluate_config(config: Config, arguments: argparse.Namespace) -> int:
     from ppocr_pse.report import write_report
     from ppocr_pse.schema import ConfigError
 
-    logger = start_run(config, None)
     pool = build.build_annotations(config, "Eval")
     report_problems(pool.problems, "Eval.dataset", logger)
     metric = build.build_metric(config.section("Metric"))
@@ -105,9 +126,12 @@ def evaluate_config(config: Config, arguments: argparse.Namespace) -> int:
     predictor.keep_logits = arguments.report is not None
 
     def watch(results):  # type: ignore[no-untyped-def]
-        return tqdm(results, total=len(pool.annotations), desc="evaluate", unit="picture", disable=None)
+        total = len(pool.annotations[ranks.rank :: ranks.world_size])
+        hidden = None if ranks.rank == 0 else True
+        return tqdm(results, total=total, desc="evaluate", unit="picture", disable=hidden)
 
-    result = evaluate(predictor, pool.annotations, metric, min(build.eval_workers(config), 2), watch, observe=observer)
+    workers = min(build.eval_workers(config), 2)
+    result = evaluate(predictor, pool.annotations, metric, workers, watch, ranks, observe=observer)
     for fault in result.faults:
         logger.warning(f"{fault} (its texts count as missed)")
     logger.info(

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +103,8 @@ def score(arguments: argparse.Namespace) -> int:
     if len(scored.problems) > NAMED:
         print(f"warning: ... and {len(scored.problems) - NAMED} more", file=sys.stderr)
     summary, counts = metric.summary(), metric.counts()
+    if hint := swapped(scored, metric, arguments):
+        print(f"warning: {hint}", file=sys.stderr)
     pictures = len(scored.labels.annotations)
     without = pictures - sum(owner >= 0 for owner in scored.assignment.owners)
     print(f"ground truth: {arguments.gt}, format {scored.gt_format}, {pictures} pictures")
@@ -161,6 +163,24 @@ def compare(scored: Scored, metric: DetMetric, collector: Collector | None = Non
         )
         if collector is not None:
             collector.add(annotation, counts, polygons, scores, image=_picture(annotation.image))
+
+
+def swapped(scored: Scored, metric: DetMetric, arguments: argparse.Namespace) -> str:
+    """A hint when next to nothing matches, but much would with x and y exchanged; "" otherwise."""
+    if metric.summary()["hmean"] > 0.1 or not metric.counts().detections:
+        return ""
+    turned = tuple(
+        replace(picture, polygons=tuple(polygon[:, ::-1] for polygon in picture.polygons))
+        for picture in scored.results.pictures
+    )
+    again = DetMetric(protocol=arguments.protocol, tr=arguments.tr, tp=arguments.tp)
+    compare(replace(scored, results=replace(scored.results, pictures=turned)), again)
+    hmean = again.summary()["hmean"]
+    if hmean < metric.summary()["hmean"] + 0.2:
+        return ""
+    y_first = scored.results_format in ("ctw1500", "totaltext")
+    cure = f"add --results-format {'xy' if y_first else 'ctw1500'}" if scored.results_format != "lines" else "mend them"
+    return f"x and y seem to be exchanged in {arguments.results}: the other way round hmean is {hmean:.4f}; {cure}"
 
 
 def _collector(metric: DetMetric, arguments: argparse.Namespace) -> Collector | None:

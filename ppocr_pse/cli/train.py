@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ppocr_pse.cli.common import make_parser, read_config, report_problems, run_in_words, start_run
+from ppocr_pse.cli.common import exit_code_of, make_parser, read_config, report_problems, run_in_words, start_run
 
 if TYPE_CHECKING:
     import logging
@@ -57,7 +57,8 @@ def train(config: Config) -> int:
     rank, world_size = runtime.rank(), runtime.world_size()
     log_file = Path(settings.save_model_dir) / "train.log" if rank == 0 else None
     logger = start_run(config, log_file, rank == 0)
-    with watch_ranks(rank, world_size, log_file, settings.rank_timeout, settings.stall_timeout) as ranks:
+    limits = settings.rank_timeout, settings.stall_timeout
+    with watch_ranks(rank, world_size, log_file, *limits, exit_code_of) as ranks:
         return _train(config, ranks, logger)
 
 
@@ -146,7 +147,7 @@ def _describe(
     return (
         f"train on {len(pool.annotations)} pictures, {len(loader)} batches an epoch, "
         f"{config.settings.epoch_num} epochs, {build.total_batch(config, loader, ranks)} samples a step ({together}), "
-        f"{len(network.state_dict())} tensors, {size:,} parameters"
+        f"{len(network.state_dict())} tensors, {size:,} parameters; samples by {loader.dataset.chain.describe()}"
     )
 
 

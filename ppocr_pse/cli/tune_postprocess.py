@@ -221,9 +221,7 @@ def edges(trials: Sequence[Trial], best: Trial) -> list[str]:
         values = {getattr(trial.setting, key) for trial in trials}
         value = getattr(best.setting, key)
         if len(values) > 1 and value in (min(values), max(values)):
-            lines.append(
-                f"The best {key}, {value:g}, is the last that was tried: try values beyond it with {option}."
-            )
+            lines.append(f"The best {key}, {value:g}, is the last that was tried: try values beyond it with {option}.")
     return lines
 
 

@@ -26,9 +26,9 @@ EXAMPLES = """\
       -o Global.pretrained_model=output/det_mv3_pse/best_accuracy Global.save_inference_dir=inference/det_mv3_pse
 
   # on all pictures of a folder, with two of the engines
-  ppocr-pse verify-export --count 0 --engines onnxruntime openvino_bf16 -c configs/det/det_mv3_pse.yml \\
-      -o Global.pretrained_model=output/det_mv3_pse/best_accuracy Global.save_inference_dir=inference/det_mv3_pse \\
-      Global.infer_img=photos
+  ppocr-pse verify-export --images photos --count 0 --engines onnxruntime openvino_bf16 \\
+      -c configs/det/det_mv3_pse.yml \\
+      -o Global.pretrained_model=output/det_mv3_pse/best_accuracy Global.save_inference_dir=inference/det_mv3_pse
 
 A form is off when its logits differ from the checkpoint's by more than the share of their largest size that its
 engine is allowed, or when fewer than 99 % of the boxes (90 % in bfloat16) are the same. The exit code is 1 when a form
@@ -39,6 +39,7 @@ is off, when inference.yml and the configuration disagree, or when files or weig
 def main(argv: Sequence[str]) -> int:
     """Parse arguments and compare."""
     parser = make_parser("verify-export", "Compare an exported detector with its checkpoint on pictures.", EXAMPLES)
+    parser.add_argument("--images", type=Path, metavar="PATH", help="a picture or a folder; default: the Eval split")
     parser.add_argument("--count", type=int, default=10, metavar="N", help="pictures to compare on (10; 0 for all)")
     parser.add_argument("--engines", nargs="+", metavar="NAME", help="default: all that can run here")
     arguments = parser.parse_args(argv)
@@ -56,7 +57,7 @@ def verify(config: Config, arguments: argparse.Namespace) -> int:
         raise ConfigError(f"{config.path}: no export is named; add -o Global.save_inference_dir=DIR")
     folder = Path(config.settings.save_inference_dir)
     spec, own = read_spec(folder), build_spec(config)
-    pictures = choose_pictures(config, arguments.count)
+    pictures = choose_pictures(config, arguments.images, arguments.count)
     logger = start_run(config, None)
     model = load_trained(config, logger)
     problems = [*changed_settings(own, spec), *changed_files(folder, spec, model)]
@@ -73,13 +74,13 @@ def verify(config: Config, arguments: argparse.Namespace) -> int:
     return 1 if problems or faults else 0
 
 
-def choose_pictures(config: Config, count: int) -> list[Path]:
-    """The pictures of ``Global.infer_img``, else those of the validation split."""
+def choose_pictures(config: Config, place: Path | None, count: int) -> list[Path]:
+    """The first pictures of a place, else of the validation split; a count of 0 means all."""
     from ppocr_pse.build import build_annotations
     from ppocr_pse.data.picture_files import find_pictures
 
-    if config.settings.infer_img:
-        paths = find_pictures(Path(config.settings.infer_img))
+    if place is not None:
+        paths = find_pictures(place)
     else:
         paths = [annotation.image for annotation in build_annotations(config, "Eval").annotations]
     return list(itertools.islice(paths, count or None))

@@ -15,9 +15,6 @@ from ppocr_pse.data.preprocess import ImageError
 from ppocr_pse.data.sampler import Key
 from ppocr_pse.types import Annotation
 
-TOLD_IN_WORDS = (ImageError, LabelError, MemoryError)
-"""What wrong data is known to raise; anything else may be a fault of the program or of an augmenter."""
-
 
 @dataclass(frozen=True)
 class SampleFault:
@@ -51,10 +48,12 @@ class PseDataset:
         rng = np.random.default_rng((self.seed, *key))
         try:
             return self.chain(annotation, rng)
-        except TOLD_IN_WORDS as error:
-            reason = str(error).strip() or type(error).__name__
+        except (ImageError, LabelError) as error:
+            reason = str(error)
+        except MemoryError as error:
+            reason = f"{annotation.image}: not enough memory to read it ({error})"
         except Exception as error:  # one picture does not end the run, but this must be found again
-            reason = f"unexpected {type(error).__name__} in {_place_of(error)}: {error}"
+            reason = f"{annotation.image}: unexpected {type(error).__name__} in {_place_of(error)}: {error}"
         return SampleFault(str(annotation.image), f"{annotation.source}: {reason}")
 
     def name(self, key: Key) -> str:

@@ -114,14 +114,6 @@ class PictureCache:
         self._asked = self._answered = 0
         return counts
 
-    def describe(self) -> str:
-        """Say how full it is, one phrase."""
-        kept = int((self._rows["entries"]["offset"] > 0).any(axis=1).sum())
-        return (
-            f"{kept} of {len(self._row_of)} pictures in {int(self._used[0]) / 2**20:.0f} of "
-            f"{len(self._pixels) / 2**20:.0f} MB"
-        )
-
     def _look_up(self, row: int, reduction_for: ReductionFor) -> Picture | None:
         record = self._rows[row]
         if not record["known"]:

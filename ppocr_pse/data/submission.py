@@ -51,7 +51,7 @@ def rrc_quad(polygon: npt.NDArray[Any]) -> IntPolygon:
         points = np.asarray(order_clockwise(min_area_quad(points)), np.float64)
     corners = np.rint(points).astype(np.int64)
     x, y = corners.T
-    if np.dot(x, np.roll(y, -1)) > np.dot(np.roll(x, -1), y):
+    if np.dot(x, np.roll(y, -1)) < np.dot(np.roll(x, -1), y):
         corners = np.roll(corners[::-1], 1, axis=0)
     return corners
 

@@ -78,7 +78,7 @@ def cached(checkpoint: Path, key: str, make: Callable[[Path], object]) -> Path:
     with _one_at_a_time(home / f".{name}.lock"):
         if is_whole(target):  # another process made it meanwhile
             return target
-        LOGGER.info(f"first use of these weights with an engine: exporting them to {target}")
+        LOGGER.info(f"first use of these weights with an engine; exporting them to {target}")
         _remove_stale(home, checkpoint.name)
         staging = Path(tempfile.mkdtemp(prefix=f".{checkpoint.name}.engine-", dir=home))
         try:

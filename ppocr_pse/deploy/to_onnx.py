@@ -38,14 +38,14 @@ def convert(program: Path, params: Path, target: Path) -> None:
         ConversionError: if the conversion fails.
     """
     paddle2onnx = load_module("paddle2onnx")
-    problem: Exception | None = None
+    problem: BaseException | None = None
     with tempfile.TemporaryDirectory(prefix="paddle2onnx-") as folder:
         said = Path(folder) / "said.txt"
         with _printing_into(said):
             try:
                 # the default optimize_tool installs packages by pip while it runs, and then gives up on dynamic shapes
                 paddle2onnx.export(str(program), str(params), str(target), opset_version=OPSET, optimize_tool="none")
-            except Exception as error:  # it has no class of its own, and hides its error behind an UnboundLocalError
+            except (Exception, SystemExit) as error:  # it ends the process itself when it fails
                 problem = error
         words = " ".join(said.read_text(encoding="utf-8", errors="replace").split())[-600:]
     if problem is not None or not target.is_file():

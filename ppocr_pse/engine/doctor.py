@@ -79,9 +79,8 @@ def verdict_of(findings: Sequence[Finding]) -> str:
 
 def check_python() -> list[Finding]:
     """Python, the operating system and this package."""
-    from ppocr_pse import __version__
-
-    text = f"ppocr_pse {__version__}, Python {platform.python_version()}, {platform.platform()}, {sys.executable}"
+    own = version_of("ppocr-pse") or "(not installed)"
+    text = f"ppocr_pse {own}, Python {platform.python_version()}, {platform.platform()}, {sys.executable}"
     return [Finding("python", "ok", text)]
 
 

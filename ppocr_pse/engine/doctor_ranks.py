@@ -88,8 +88,10 @@ def exchange(device: str, faults: Sequence[str]) -> list[Finding]:
     import paddle
     from paddle import distributed
 
+    from ppocr_pse.engine.runtime import use_device
+
     _at("connecting (init_parallel_env)")
-    paddle.set_device(device)
+    use_device(device)
     distributed.init_parallel_env()
     rank, size = distributed.get_rank(), distributed.get_world_size()
     _at("all_gather_object")

@@ -144,6 +144,17 @@ def decide_device(
     return Device("cpu", f"device: cpu (Global.use_gpu is true, but {_why_no_accelerator(inventory, environment)})")
 
 
+def use_device(name: str) -> None:
+    """Compute on a device from here on, and let ranks that choose the cpu meet there.
+
+    The launcher prepares ranks for the accelerators that it sees; `init_parallel_env` would move a rank that chose the
+    cpu back to one of them.
+    """
+    if name == "cpu":
+        os.environ["PADDLE_DISTRI_BACKEND"] = "gloo"
+    paddle.set_device(name)
+
+
 def _indexed(kind: str, inventory: Inventory, environment: Mapping[str, str], reason: str) -> Device:
     variable, count = f"FLAGS_selected_{kind}s", inventory.count(kind)
     given = environment.get(variable, "").split(",")[0].strip()

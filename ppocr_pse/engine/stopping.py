@@ -22,7 +22,7 @@ def only_this_process(code: int) -> int:
 class StopRequest:
     """Turns SIGTERM, SIGINT and a time limit into one answer that all ranks give at the same step.
 
-    Use it as a context: the handlers are installed inside and put back afterwards. A second SIGINT stops at once.
+    Use it as a context: the handlers are installed inside and put back afterwards. A second SIGINT ends at once.
 
     Args:
         max_minutes: time limit from construction on; 0 none.
@@ -54,9 +54,10 @@ class StopRequest:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Put the former handlers back."""
+        """Put the former handlers back; SIGTERM stays without effect when it was what ended the run."""
         for number, handler in self._former.items():
-            signal.signal(number, handler)
+            # launchers send it three times; the last one must not end a process that has just saved
+            signal.signal(number, signal.SIG_IGN if number.name == self._signal == "SIGTERM" else handler)
         self._former.clear()
 
     def _received(self, number: int, frame: FrameType | None) -> None:

@@ -126,6 +126,7 @@ class Trainer:
             The loss terms of the last batch, still on the device; nothing when the step was left out because no
             picture could be used.
         """
+        self.ranks.at(f"training, step {self.at.global_step + 1}")
         self._note_faults(batches)
         usable = [batch for batch in batches if len(batch)]
         if not usable and self.ranks.world_size == 1:
@@ -226,7 +227,6 @@ class Trainer:
     def _advance(self, batches: int) -> None:
         self.at.iteration += batches
         self.at.global_step += 1
-        self.ranks.at(f"training, step {self.at.global_step}")
 
     def _note_faults(self, batches: Sequence[Batch]) -> None:
         for batch in batches:

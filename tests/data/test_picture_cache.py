@@ -56,7 +56,6 @@ def test_a_picture_is_read_once_for_each_reduction() -> None:
             assert (picture.size, picture.reduction) == ((10, 20), reduction)
     assert reader.calls == ["3.jpg", "3.jpg"]
     assert cache.take_counts() == (6, 4) and cache.take_counts() == (0, 0)
-    assert cache.describe().startswith("1 of 8 pictures in 0 of 1 MB")
 
 
 def test_what_is_kept_cannot_be_written_to() -> None:

@@ -68,6 +68,12 @@ def test_weights_that_cannot_be_used(weights: list[float], message: str) -> None
         share_out(3, [float("nan")], [3])
 
 
+def test_shares_go_by_largest_remainder() -> None:
+    """2.6 and 7.4 of 10; a third of 10 each."""
+    assert share_out(10, [0.26, 0.74], [5, 5]) == [3, 7]
+    assert share_out(10, [1, 1, 1], [5, 5, 5]) == [4, 3, 3]
+
+
 @given(st.integers(0, 500), st.lists(st.floats(0.01, 100.0), min_size=1, max_size=6))
 def test_shares_add_up_and_are_within_one_of_the_exact_part(total: int, weights: list[float]) -> None:
     parts = share_out(total, weights, [1] * len(weights))

@@ -114,7 +114,7 @@ def test_both_draw_from_the_same_distribution(annotation: Annotation) -> None:
         kernels = item.targets.kernels.reshape(7, -1).mean(axis=1)
         return [1 / np.median(slope[8:-8, 8:-8]), item.targets.text.mean(), *kernels, item.targets.mask.mean()]
 
-    count = 300
+    count = 200
     ours = np.array([figures(fast(annotation, np.random.default_rng(i))) for i in range(count)])
     theirs = np.array([figures(plain(annotation, np.random.default_rng(count + i))) for i in range(count)])
     error = np.sqrt((ours.var(axis=0) + theirs.var(axis=0)) / count)

@@ -72,6 +72,18 @@ def test_batches_come_in_order_whatever_travels_how(slot_bytes: int) -> None:
     wait_for_end(pids)
 
 
+def test_memory_is_not_used_again_before_its_batch_is_taken() -> None:
+    """Many batches through few slots, while the training loop is slower than the processes."""
+    pool = WorkerPool(job(), 2, 4096)
+    batches = [[(1, 10 * k + i) for i in range(4)] for k in range(40)]
+    try:
+        for keys, (values, whole, _) in zip(batches, pool.run(batches, copied), strict=True):
+            assert values == whole == [index for _, index in keys]
+            time.sleep(0.003)
+    finally:
+        pool.close()
+
+
 def test_a_slot_lends_aligned_memory_until_it_is_full() -> None:
     slot = Slot(256)
     first, second, third = (slot.empty((5,), np.float32) for _ in range(3))
@@ -139,13 +151,13 @@ def test_a_process_that_hangs_is_told_with_the_picture(tmp_path: Path) -> None:
             (tmp_path / "img_5.jpg").read_bytes()
         return key[1]
 
-    pool = WorkerPool(job(read), 2, 4096, timeout=0.3)
+    pool = WorkerPool(job(read), 2, 4096, timeout=0.8)
     pids, started = pool.pids, time.monotonic()
     with pytest.raises(ReaderError) as caught:
         list(pool.run(BATCHES, copied))
     assert time.monotonic() - started < 5
     text = str(caught.value)
-    assert "has not got on for 0.3 s (Train.loader.timeout); it is asleep" in text
+    assert "has not got on for 0.8 s (Train.loader.timeout); it is asleep" in text
     assert "at picture 2 of 2 of its batch, img_5.jpg (label.txt:6)" in text and "network drive" in text
     wait_for_end(pids)
 
@@ -159,15 +171,15 @@ def test_a_stopped_process_is_told() -> None:
 
 
 def test_slow_is_not_hung() -> None:
-    """Six samples of .15 s in a batch take three times the timeout, but each is a sign of life."""
+    """Eight samples of .15 s in a batch take twice the timeout, but each is a sign of life."""
 
     def read(key: Key) -> int:
         time.sleep(0.15)
         return key[1]
 
-    pool = WorkerPool(job(read), 1, 4096, timeout=0.3)
+    pool = WorkerPool(job(read), 1, 4096, timeout=0.6)
     try:
-        assert len(list(pool.run([[(1, i) for i in range(6)]], copied))) == 1
+        assert len(list(pool.run([[(1, i) for i in range(8)]], copied))) == 1
     finally:
         pool.close()
 
@@ -223,7 +235,7 @@ def read(key):
     time.sleep({slow} if key[1] >= 2 else 0.0)
     return key[1]
 
-pool = WorkerPool(job(read), 2, 4096, timeout=1.0)
+pool = WorkerPool(job(read), 2, 4096, timeout=0.6)
 results = pool.run(BATCHES, copied)
 next(results)
 print(*pool.pids, flush=True)
@@ -249,11 +261,11 @@ def first_line(process: subprocess.Popen[str]) -> list[int]:
 
 
 def test_time_that_the_whole_run_is_suspended_for_does_not_count() -> None:
-    """Stopped for twice the timeout, as by Ctrl-Z or a cluster, while it waits for a batch that takes half of it."""
-    with trainer(0.25, "list(results)") as process:
+    """Stopped for twice the timeout, as by Ctrl-Z or a cluster, while it waits for pictures that take a third of it."""
+    with trainer(0.2, "list(results)") as process:
         first_line(process)
         os.killpg(process.pid, signal.SIGSTOP)
-        time.sleep(2.0)
+        time.sleep(1.2)
         os.killpg(process.pid, signal.SIGCONT)
         assert process.wait(30) == 0
 

@@ -49,6 +49,11 @@ def make_spec() -> InferenceSpec:
     return InferenceSpec(preprocess, decoder, {"Backbone": {"name": "Tiny", "layers": 4}})
 
 
+def names_in(folder: Path) -> list[str]:
+    """What a folder holds, hidden files too, sorted."""
+    return sorted(file.name for file in folder.iterdir())
+
+
 @pytest.fixture(scope="session")
 def network() -> TinyNetwork:
     """Not to be changed."""

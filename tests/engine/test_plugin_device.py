@@ -202,6 +202,19 @@ def test_the_launcher_with_one_rank_on_the_second_device(runs: Runs) -> None:
     assert scaler_of(runs.folder / "launched" / "latest.states")["scale"] == 1024.0
 
 
+def test_two_ranks_on_two_devices_equal_two_ranks_on_the_cpu(runs: Runs) -> None:
+    """Gradients, losses, counts of the evaluation and the weights at the start go through the device's collectives."""
+    changes = ["Train.loader.batch_size_per_card=2", "Global.epoch_num=1"]
+    for name, ranks, on_device in (("two", ("--devices", "0,1"), True), ("two_cpu", ("--nproc_per_node", "2"), False)):
+        logs = ("--log_dir", str(runs.folder / f"{name}_logs"))
+        launcher = ("-m", "paddle.distributed.launch", *ranks, *logs, "tools/train.py")
+        runs.train(name, *changes, on_device=on_device, program=launcher)
+    assert len(runs.rows("two")) == len(runs.rows("two_cpu")) == 3
+    for row, expected in zip(runs.rows("two"), runs.rows("two_cpu")):
+        np.testing.assert_allclose(figures(row), figures(expected), rtol=0, atol=1e-5)
+    assert figures(runs.rows("two")[0]) != figures(runs.rows("device")[0])
+
+
 def scaler_of(states: Path) -> dict[str, float]:
     from ppocr_pse.engine.checkpoint import load_checkpoint
 

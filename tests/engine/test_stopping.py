@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
 from ppocr_pse.engine.stopping import REASONS, Patience, StopRequest
 
 
-def test_a_signal_is_remembered_and_the_handlers_are_put_back() -> None:
-    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+@pytest.fixture(autouse=True)
+def own_handlers() -> Iterator[None]:
+    former = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in former.items():
+        signal.signal(number, handler)
+
+
+def test_a_signal_is_remembered() -> None:
     with StopRequest() as stop:
         assert (stop.pending, stop.agreed(1)) == ("", "")
         os.kill(os.getpid(), signal.SIGTERM)
-        os.kill(os.getpid(), signal.SIGTERM)  # launchers repeat themselves
+        os.kill(os.getpid(), signal.SIGTERM)
         assert (stop.pending, stop.agreed(1)) == ("SIGTERM", "SIGTERM")
+    os.kill(os.getpid(), signal.SIGTERM)  # launchers send it three times: this one comes when all is saved
+
+
+@pytest.mark.parametrize("received", [None, signal.SIGINT])
+def test_the_handlers_are_put_back(received: signal.Signals | None) -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    with StopRequest():
+        if received is not None:
+            os.kill(os.getpid(), received)
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
 
 

@@ -160,6 +160,27 @@ def deteval(polygons, truths, ignored, tr, tp):
     return n, m, recall, precision
 
 
+def msra_td500_upright(polygons, truths, ignored):
+    """(texts, detections, hits) of the published protocol, for rectangles parallel to the axes."""
+    iou = ious(polygons, truths)
+    used_t, used_d = set(), set()
+    for t in range(len(truths)):
+        for d in range(len(polygons)):
+            if t not in used_t and d not in used_d and iou[t][d] > 0.5:
+                used_t.add(t)
+                used_d.add(d)
+    counted = sum(1 for t in range(len(truths)) if t in used_t or not ignored[t])
+    return counted, len(polygons), len(used_t)
+
+
+def msra_td500_psenet(polygons, truths, ignored):
+    """(texts, detections, hits)."""
+    iou = ious(polygons, truths)
+    found = [any(value >= 0.5 for value in row) for row in iou]
+    missed = sum(1 for hit, difficult in zip(found, ignored, strict=True) if not hit and not difficult)
+    return sum(found) + missed, len(polygons), sum(found)
+
+
 def near(value, threshold):
     return abs(value - threshold) < 1e-9
 

@@ -5,8 +5,15 @@
 // chooses a device, moves data to and from it, and takes the paths it takes on anything that is not a CPU.
 //
 // A copy checks that its device side lies inside an allocation, which finds a host pointer that is taken for a device
-// pointer. IluvatarTestCounters() hands the counts to the test that loaded the library.
+// pointer. IluvatarTestCounters() hands the counts to the test that loaded the library. Collectives go through shared
+// memory, between ranks of one machine, and refuse float64.
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -211,6 +218,144 @@ C_Status Supported(const C_Device, bool* supported) {
   return C_SUCCESS;
 }
 
+// Collectives: the ranks of one machine meet in a piece of shared memory with a slot for each of them
+
+constexpr size_t kNameSize = 64;
+constexpr size_t kSlot = size_t{1} << 20;
+constexpr int kPatience = 60 * 1000 * 10;  // naps of 0.1 ms: a minute
+
+struct Meeting {
+  std::atomic<uint32_t> arrived;
+  std::atomic<uint32_t> round;
+};
+
+struct Group {
+  size_t rank;
+  size_t size;
+  Meeting* meeting;
+  char* slots;
+};
+
+Group* GroupOf(C_CCLComm comm) { return reinterpret_cast<Group*>(comm); }
+
+bool Meet(Group* group) {
+  const uint32_t round = group->meeting->round.load();
+  if (group->meeting->arrived.fetch_add(1) + 1 == group->size) {
+    group->meeting->arrived.store(0);
+    group->meeting->round.fetch_add(1);
+    return true;
+  }
+  for (int nap = 0; nap < kPatience; ++nap) {
+    if (group->meeting->round.load() != round) return true;
+    usleep(100);
+  }
+  return false;
+}
+
+size_t Width(C_DataType type) {
+  switch (type) {
+    case BOOL:
+    case UINT8:
+    case INT8:
+      return 1;
+    case FLOAT16:
+    case BFLOAT16:
+      return 2;
+    case INT32:
+    case FLOAT32:
+      return 4;
+    case INT64:
+      return 8;
+    default:
+      return 0;  // float64 and complex numbers must not come here
+  }
+}
+
+// Shows every rank's bytes to the others, slot by slot: use(offset, bytes) runs while all slots are filled.
+template <typename Use>
+C_Status Exchange(Group* group, const void* from, size_t bytes, Use use) {
+  for (size_t offset = 0; offset < bytes; offset += kSlot) {
+    const size_t part = std::min(kSlot, bytes - offset);
+    std::memcpy(group->slots + group->rank * kSlot, static_cast<const char*>(from) + offset, part);
+    if (!Meet(group)) return C_FAILED;
+    use(offset, part);
+    if (!Meet(group)) return C_FAILED;
+  }
+  return C_SUCCESS;
+}
+
+template <typename T>
+void Reduce(const Group* group, T* to, size_t count, C_CCLReduceOp op) {
+  for (size_t i = 0; i < count; ++i) {
+    T value = reinterpret_cast<const T*>(group->slots)[i];
+    for (size_t rank = 1; rank < group->size; ++rank) {
+      const T other = reinterpret_cast<const T*>(group->slots + rank * kSlot)[i];
+      value = op == MAX ? std::max(value, other) : op == MIN ? std::min(value, other) : static_cast<T>(value + other);
+    }
+    to[i] = value;
+  }
+}
+
+C_Status UniqueIdSize(size_t* size) {
+  *size = kNameSize;
+  return C_SUCCESS;
+}
+
+C_Status UniqueId(C_CCLRootId* id) {
+  static std::atomic<int> made{0};
+  std::snprintf(static_cast<char*>(id->data), kNameSize, "/iluvatar_test_%d_%d", getpid(), ++made);
+  return C_SUCCESS;
+}
+
+C_Status JoinGroup(size_t size, C_CCLRootId* id, size_t rank, C_CCLComm* comm) {
+  const char* name = static_cast<const char*>(id->data);
+  const size_t bytes = kSlot * (size + 1);
+  const int file = shm_open(name, O_CREAT | O_RDWR, 0600);
+  if (file < 0 || ftruncate(file, static_cast<off_t>(bytes)) != 0) return C_FAILED;
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  close(file);
+  if (memory == MAP_FAILED) return C_FAILED;
+  auto* group = new Group{rank, size, static_cast<Meeting*>(memory), static_cast<char*>(memory) + kSlot};
+  if (!Meet(group)) return C_FAILED;
+  if (rank == 0) shm_unlink(name);
+  *comm = reinterpret_cast<C_CCLComm>(group);
+  return C_SUCCESS;
+}
+
+C_Status LeaveGroup(C_CCLComm comm) {
+  munmap(GroupOf(comm)->meeting, kSlot * (GroupOf(comm)->size + 1));
+  delete GroupOf(comm);
+  return C_SUCCESS;
+}
+
+C_Status AllReduce(void* from, void* to, size_t count, C_DataType type, C_CCLReduceOp op, C_CCLComm comm, C_Stream) {
+  Group* group = GroupOf(comm);
+  if (op == AVG || op == PRODUCT || (type != FLOAT32 && type != INT32 && type != INT64)) return C_ERROR;
+  return Exchange(group, from, count * Width(type), [&](size_t offset, size_t bytes) {
+    char* target = static_cast<char*>(to) + offset;
+    if (type == FLOAT32) Reduce(group, reinterpret_cast<float*>(target), bytes / sizeof(float), op);
+    if (type == INT32) Reduce(group, reinterpret_cast<int32_t*>(target), bytes / sizeof(int32_t), op);
+    if (type == INT64) Reduce(group, reinterpret_cast<int64_t*>(target), bytes / sizeof(int64_t), op);
+  });
+}
+
+C_Status Broadcast(void* buffer, size_t count, C_DataType type, size_t root, C_CCLComm comm, C_Stream) {
+  if (Width(type) == 0) return C_ERROR;
+  return Exchange(GroupOf(comm), buffer, count * Width(type), [&](size_t offset, size_t bytes) {
+    std::memcpy(static_cast<char*>(buffer) + offset, GroupOf(comm)->slots + root * kSlot, bytes);
+  });
+}
+
+C_Status AllGather(void* from, void* to, size_t count, C_DataType type, C_CCLComm comm, C_Stream) {
+  const size_t all = count * Width(type);
+  if (Width(type) == 0) return C_ERROR;
+  return Exchange(GroupOf(comm), from, all, [&](size_t offset, size_t bytes) {
+    for (size_t rank = 0; rank < GroupOf(comm)->size; ++rank) {
+      std::memcpy(static_cast<char*>(to) + rank * all + offset, GroupOf(comm)->slots + rank * kSlot, bytes);
+    }
+  });
+}
+
 }  // namespace
 
 extern "C" {
@@ -270,6 +415,16 @@ __attribute__((visibility("default"))) void InitPlugin(CustomRuntimeParams* para
   device->get_driver_version = Version;
   device->is_float16_supported = Supported;
   device->is_bfloat16_supported = Supported;
+
+  device->xccl_get_unique_id_size = UniqueIdSize;
+  device->xccl_get_unique_id = UniqueId;
+  device->xccl_comm_init_rank = JoinGroup;
+  device->xccl_destroy_comm = LeaveGroup;
+  device->xccl_all_reduce = AllReduce;
+  device->xccl_broadcast = Broadcast;
+  device->xccl_all_gather = AllGather;
+  device->xccl_group_start = Nothing;
+  device->xccl_group_end = Nothing;
 }
 
 }  // extern "C"

@@ -79,9 +79,9 @@ class MatFile:
             raise LabelError(f"{self.place}: not a MATLAB 5 file")
         self._order: Literal["<", ">"] = "<" if head[126:] == b"IM" else ">"
         self._tag = Struct(f"{self._order}II")
-        size = file.seek(0, SEEK_END)
+        self._size = file.seek(0, SEEK_END)
         offset = 128
-        while offset + 8 <= size:
+        while offset + 8 <= self._size:
             file.seek(offset)
             kind, length = self._tag.unpack(file.read(8))
             if kind not in (_MATRIX, _COMPRESSED):
@@ -135,7 +135,7 @@ class MatFile:
     def _open(self, file: BinaryIO, start: int, compressed: bool) -> Read:
         file.seek(start)
         if not compressed:
-            return self._exactly(file.read)
+            return self._exactly(lambda count: file.read(min(count, self._size)))  # not gigabytes that a fault asks for
         inflate = zlib.decompressobj()
         pending = bytearray()
 
@@ -182,14 +182,17 @@ class MatFile:
 
     def _numbers(self, element: tuple[int, bytes]) -> np.ndarray:
         kind, content = element
-        if kind not in _DTYPES:
-            raise LabelError(f"{self.place}: damaged: numbers of type {kind}")
-        return np.frombuffer(content, np.dtype(_DTYPES[kind]).newbyteorder(self._order))
+        dtype = np.dtype(_DTYPES.get(kind, "V1")).newbyteorder(self._order)
+        if kind not in _DTYPES or len(content) % dtype.itemsize:
+            raise LabelError(f"{self.place}: damaged: {len(content)} bytes of numbers of type {kind}")
+        return np.frombuffer(content, dtype)
 
     def _header(self, read: Read) -> _Header:
         flags, shape, name = (self._element(read) for _ in range(3))
-        kind = int(self._numbers(flags)[0]) & 0xFF
-        return _Header(kind, tuple(self._numbers(shape).tolist()), name[1].decode("utf-8", "replace"))
+        kind, sides = self._numbers(flags), self._numbers(shape).tolist()
+        if not kind.size or len(sides) < 2 or min(sides) < 0:
+            raise LabelError(f"{self.place}: damaged: an array of dimensions {sides}")
+        return _Header(int(kind[0]) & 0xFF, tuple(sides), name[1].decode("utf-8", "replace"))
 
     def _matrix(self, content: bytes) -> Any:
         if not content:  # MATLAB's []
@@ -209,7 +212,7 @@ class MatFile:
 
     def _rows(self, element: tuple[int, bytes], shape: tuple[int, ...]) -> tuple[str, ...]:
         kind, content = element
-        if not content:
+        if not content or shape[0] == 0:
             return ()
         suffix = {"<": "-le", ">": "-be"}[self._order]
         encoding = _ENCODINGS.get(kind, "latin-1")
@@ -218,6 +221,10 @@ class MatFile:
         except UnicodeDecodeError:
             text = content.decode("latin-1")  # bytes of an 8-bit code page, as old MATLAB versions wrote them
         rows = shape[0]
+        if rows == 1:
+            return (text,)
+        if len(text) != prod(shape):
+            raise LabelError(f"{self.place}: damaged: {len(text)} characters for an array of shape {shape}")
         return tuple(text[row::rows] for row in range(rows))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -43,7 +44,8 @@ def make_text(points: Any, transcription: str, ignored: bool) -> Text:
     Raises:
         LabelError: if there are fewer than 3 points or they are not finite numbers.
     """
-    polygon, text = parse_text({"points": points, "transcription": transcription})
+    with np.errstate(over="ignore", invalid="ignore"):  # gives infinity or NaN, which are refused
+        polygon, text = parse_text({"points": points, "transcription": transcription})
     return Text(polygon, text, bool(ignored))
 
 
@@ -51,12 +53,15 @@ def numbers(fields: Sequence[str], what: str = "coordinates") -> list[float]:
     """Convert fields of a line to numbers.
 
     Raises:
-        LabelError: for the first that is none.
+        LabelError: if one is none, or not finite.
     """
     try:
-        return [float(field) for field in fields]
+        values = [float(field) for field in fields]
     except ValueError as error:
         raise LabelError(f"{what} are {','.join(fields)[:80]!r}, expected numbers ({error})") from None
+    if not all(map(math.isfinite, values)):
+        raise LabelError(f"{what} are {','.join(fields)[:80]!r}, expected finite numbers")
+    return values
 
 
 def pairs(flat: Sequence[float]) -> list[list[float]]:

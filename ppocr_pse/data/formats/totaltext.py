@@ -109,18 +109,25 @@ def _read_mat(source: Source) -> Reading:
     shape = mat.shape(_VARIABLE)
     if 0 in shape:  # a picture without text
         return reading
-    if len(shape) != 2 or shape[1] < _COLUMNS:
+    if len(shape) != 2 or shape[1] < _COLUMNS or mat.count(_VARIABLE) != shape[0] * shape[1]:
         raise LabelError(f"{_VARIABLE} is of shape {shape}, expected rows of x:, [xs], y:, [ys], text, orientation")
     cells = list(mat.cells(_VARIABLE))  # MATLAB goes down the columns
     for row in range(shape[0]):
         _, xs, _, ys, transcription, orientation = cells[row :: shape[0]][:_COLUMNS]
         try:
-            text = _make(np.ravel(xs), np.ravel(ys), "".join(texts_in(transcription)), "".join(texts_in(orientation)))
+            texts = ("".join(texts_in(cell)) for cell in (transcription, orientation))
+            text = _make(_values(xs), _values(ys), *texts)
         except LabelError as error:
             reading.faults.append(LabelError(f"{source.place}:{row + 1}: {error}; this text is left out"))
         else:
             reading.texts.append(text)
     return reading
+
+
+def _values(cell: Any) -> np.ndarray:
+    if not isinstance(cell, np.ndarray):
+        raise LabelError(f"{str(cell)[:60]}, expected numbers")
+    return cell.ravel()
 
 
 def write(annotations: Iterable[Annotation], target: Path, data_dir: Path, fit: bool = False) -> Written:

@@ -55,7 +55,7 @@ class OpenVino:
 
     def run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Map float32 (B, 3, H, W) to logits float32 (B, K, h, w)."""
-        return np.array(self._request.infer([images])[0], np.float32)  # a copy: the request's memory is used again
+        return self._request.infer([images])[0]
 
     def describe(self) -> str:
         """Version, precision, device and threads."""

@@ -50,6 +50,15 @@ def test_other_text_files_are_left_alone_where_files_have_the_prefix(tmp_path: P
     assert "readme.txt:1: 1 fields" in found.problems[0]
 
 
+def test_training_and_test_files_together_are_ambiguous(fixtures: Path, tmp_path: Path) -> None:
+    for part in ("test", "train"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "gt_img_2.txt").write_bytes((fixtures / "icdar2015" / "gt_img_2.txt").read_bytes())
+    found = read_format("icdar2015", tmp_path, tmp_path)
+    assert [a.source for a in found.annotations] == [f"{tmp_path / 'test' / 'gt_img_2.txt'}:1"]
+    assert "annotates the same picture as" in found.problems[0] and len(found.problems) == 1
+
+
 def test_a_faulty_line_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:
     file = tmp_path / "gt_img_1.txt"
     file.write_bytes(

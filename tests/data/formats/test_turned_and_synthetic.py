@@ -42,7 +42,7 @@ def test_turned_rectangle_is_opencv_s(theta: float, width: float, height: float)
 
 def test_msra_td500_faults(tmp_path: Path) -> None:
     file = tmp_path / "IMG_1.gt"
-    file.write_text("0 0 1 1 9 9 0\n1 0 1 1 9 9\n2 2 1 1 9 9 0\n3 0 1 1 x 9 0\n")
+    file.write_text("0 0 1 1 9 9 0\n1 0 1 1 9 9\n2 2 1 1 9 9 0\n3 0 1 1 x 9 0\n4 0 1 1 9 9 inf\n")
     found = read_format("msra_td500", file, tmp_path)
     assert len(found.annotations[0].polygons) == 1
     assert [problem[len(str(file)) :].split(" in ")[0] for problem in found.problems[:2]] == [
@@ -50,6 +50,7 @@ def test_msra_td500_faults(tmp_path: Path) -> None:
         ":3: difficult is 2, expected 0 or 1; this text is left out",
     ]
     assert f"{file}:4: the fields are" in found.problems[2]
+    assert f"{file}:5: the fields are '4,0,1,1,9,9,inf', expected finite numbers" in found.problems[3]
 
 
 def cells(*values: object) -> np.ndarray:
