@@ -111,13 +111,21 @@ def read_config(arguments: Any) -> Config:
 
 
 def start_run(config: Config, log_file: Path | None, main: bool = True) -> logging.Logger:
-    """Choose the device, seed everything, open the log."""
+    """Choose the device, seed everything, open the log; ranks that `Global.log_ranks` leaves out only warn.
+
+    Args:
+        config: the configuration.
+        log_file: for the log, besides standard output.
+        main: whether this is rank 0.
+    """
     import paddle
 
     from ppocr_pse import __version__
     from ppocr_pse.engine import runtime
 
-    logger = runtime.start_log(log_file, quiet=not main)
+    named = config.settings.log_ranks
+    shown = main if named is None else str(runtime.rank()) in str(named).replace(" ", "").split(",")
+    logger = runtime.start_log(log_file, quiet=not shown)
     forced = [kind for kind in ("xpu", "npu", "mlu", "gcu") if getattr(config.settings, f"use_{kind}")]
     device = runtime.choose_device(config.settings.use_gpu, forced)
     runtime.use_device(device.name)
@@ -146,11 +154,9 @@ def load_trained(config: Config, logger: logging.Logger) -> paddle.nn.Layer:
     return model
 
 
-def report_problems(problems: Sequence[str], where: str, logger: logging.Logger, limit: int = 20) -> None:
-    """Log the labels and pictures that were left out, the first ones in full."""
-    for problem in problems[:limit]:
+def report_problems(problems: Sequence[str], where: str, logger: logging.Logger) -> None:
+    """Log the labels and pictures that were left out, each by name."""
+    for problem in problems:
         logger.warning(problem)
-    if len(problems) > limit:
-        logger.warning(f"... and {len(problems) - limit} more")
     if problems:
         logger.warning(f"{where}: {len(problems)} labels or pictures cannot be used, see above")

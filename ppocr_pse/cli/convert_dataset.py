@@ -45,6 +45,7 @@ examples:
   the validation pictures of COCO-Text:
     ppocr-pse convert-dataset --from coco_text 'cocotext.v2.json#val' --images train2014 --to ppocr val.txt
 """
+_TO = "to write; formats of one file a picture go to a folder, or to a zip when PATH ends in .zip"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--from", dest="source", nargs=2, required=True, metavar=("FORMAT", "LABELS"), help="to read")
-    parser.add_argument("--to", dest="target", nargs=2, required=True, metavar=("FORMAT", "PATH"), help="to write")
+    parser.add_argument("--to", dest="target", nargs=2, required=True, metavar=("FORMAT", "PATH"), help=_TO)
     parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="folder of the pictures, or a zip")
     parser.add_argument(
         "--copy-images",

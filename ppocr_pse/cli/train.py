@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,14 +59,20 @@ def train(config: Config) -> int:
     log_file = Path(settings.save_model_dir) / "train.log" if rank == 0 else None
     logger = start_run(config, log_file, rank == 0)
     limits = settings.rank_timeout, settings.stall_timeout
-    with watch_ranks(rank, world_size, log_file, *limits, exit_code_of) as ranks:
-        return _train(config, ranks, logger)
+    try:
+        with watch_ranks(rank, world_size, log_file, *limits, exit_code_of) as ranks:
+            return _train(config, ranks, logger)
+    except Exception as error:
+        if world_size == 1:  # with several ranks the watch has written it to the log
+            logger.error(f"the run ends: {error}")
+        raise
 
 
 def _train(config: Config, ranks: RankWatch, logger: logging.Logger) -> int:
     import paddle
 
     from ppocr_pse import build
+    from ppocr_pse.data.memory import dev_shm_notice
     from ppocr_pse.engine.collectives import largest
     from ppocr_pse.engine.stopping import EXIT_REQUEUE, StopRequest
     from ppocr_pse.engine.weights import load_pretrained
@@ -90,6 +97,9 @@ def _train(config: Config, ranks: RankWatch, logger: logging.Logger) -> int:
     precision = build.build_precision(config, device)
     if precision.notice:
         logger.warning(precision.notice)
+    notice = "" if device == "cpu" else dev_shm_notice(int(os.environ.get("PADDLE_LOCAL_SIZE", "1")))
+    if notice:
+        logger.warning(notice)
     # asking the others makes the fastest rank wait for the slowest: on an accelerator only now and then
     check_every = 1 if device == "cpu" or ranks.world_size == 1 else min(10, settings.print_batch_step)
     agree = functools.partial(largest, ranks, what="training: whether to stop")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import os
 from pathlib import Path
 
@@ -42,10 +41,10 @@ def may_have_accelerator() -> bool:
         return True
     if os.environ.get("CUSTOM_DEVICE_ROOT"):
         return True
-    paddle = importlib.util.find_spec("paddle")
-    if paddle is None or paddle.origin is None:
+    try:
+        plugins = Path(str(importlib.metadata.distribution("paddlepaddle").locate_file("paddle_custom_device")))
+    except importlib.metadata.PackageNotFoundError:
         return False
-    plugins = Path(paddle.origin).parent.parent / "paddle_custom_device"
     return plugins.is_dir() and any(plugins.glob("*.so"))
 
 

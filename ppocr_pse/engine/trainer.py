@@ -73,6 +73,7 @@ class Trainer:
         self.ranks = ranks
         self.frozen_norms = tuple(frozen_norms)
         self._wrap = wrap
+        self._told: set[str] = set()  # faulty pictures that have been named
         self.stopped = ""
         self.faults: dict[str, str] = {}
 
@@ -264,10 +265,13 @@ class Trainer:
         gathered = self.ranks.gather(self.faults, "training: the names of broken pictures")
         faults = {path: message for rank in gathered for path, message in rank.items()}
         if faults:
+            fresh = {path: message for path, message in faults.items() if path not in self._told}
+            known = f", {len(faults) - len(fresh)} of them named before" if len(fresh) < len(faults) else ""
             total = len(self.loader.dataset)
-            self.logger.warning(f"epoch {self.at.epoch}: {len(faults)} of {total} pictures could not be used")
-            for message in faults.values():
+            self.logger.warning(f"epoch {self.at.epoch}: {len(faults)} of {total} pictures could not be used{known}")
+            for message in fresh.values():
                 self.logger.warning(message)
+            self._told.update(fresh)
         self.faults = {}
 
     def _keep_epoch(self, epoch: int) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import paddle
 import pytest
 
 import ppocr_pse
@@ -142,9 +143,21 @@ class Wall:
             raise ImportError(name + " is blocked")
 sys.meta_path.insert(0, Wall())
 from ppocr_pse import Detector
-found = Detector(sys.argv[1], engine=sys.argv[2], device="cpu").detect(sys.argv[3])
+found = Detector(sys.argv[1], engine=sys.argv[2]).detect(sys.argv[3])
 print([p.tolist() for p in found.polygons])
 """
+
+
+def run_python(program: str, *arguments: object, environment: dict[str, str] | None = None) -> str:
+    process = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
@@ -152,12 +165,20 @@ def test_it_needs_nothing_of_training(engine: str, folder: Path, photos: Path, d
     for package in (engine, "paddle2onnx"):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
-    process = subprocess.run(
-        [sys.executable, "-c", BLOCKED, folder, engine, photos / "a.png"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert process.returncode == 0, process.stderr
-    assert process.stdout.strip() == str(as_lists(detector.detect(photos / "a.png")))
+    shown = run_python(BLOCKED, folder, engine, photos / "a.png")
+    assert shown.strip() == str(as_lists(detector.detect(photos / "a.png")))
+
+
+ON_A_PLUGIN = """
+import sys
+from ppocr_pse import Detector
+detector = Detector(sys.argv[1])
+found = detector.detect(sys.argv[2])
+print([detector.engine.describe(), [p.tolist() for p in found.polygons]])
+"""
+
+
+def test_a_custom_device(plugin: dict[str, str], folder: Path, photos: Path, detector: Detector) -> None:
+    shown = run_python(ON_A_PLUGIN, folder, photos / "a.png", environment=plugin)
+    expected = as_lists(detector.detect(photos / "a.png"))
+    assert shown.splitlines()[-1] == str([f"Paddle Inference {paddle.__version__}, iluvatar_gpu:0", expected])

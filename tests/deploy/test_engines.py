@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import re
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -213,8 +215,29 @@ def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_configuration_knows_the_engines() -> None:
     assert set(CHOICES["engine"]) == {"auto", *choose.ENGINES}
-    for names in (*choose.FASTEST_FIRST.values(), choose.ON_OTHER_DEVICES):
-        assert set(names) <= set(choose.ENGINES)
+    for groups in (*choose.FASTEST_FIRST.values(), choose.ON_OTHER_DEVICES):
+        assert {name for group in groups for name in group} <= set(choose.ENGINES)
+
+
+@pytest.mark.parametrize(("slow", "fast"), [("openvino", "onnxruntime"), ("onnxruntime", "openvino")])
+def test_auto_takes_the_faster_of_two_that_work(
+    slow: str, fast: str, folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(name: str, seconds: float):
+        class Timed(choose.ENGINES["paddle"]):  # type: ignore[misc, name-defined]
+            def run(self, images):
+                time.sleep(seconds)
+                return super().run(images)
+
+        Timed.name = name
+        return Timed
+
+    table = {**choose.ENGINES, slow: made(slow, 0.1), fast: made(fast, 0.0)}
+    monkeypatch.setattr(choose, "ENGINES", MappingProxyType(table))
+    with caplog.at_level(logging.INFO, "ppocr"):
+        engine = choose.open_engine(Exported(folder), "auto", CPU, read_spec(folder).probe)
+    assert engine.name == fast
+    assert re.search(rf"\(auto; 0\.0\d+ s at 320x320; not {slow}: 0\.1\d* s\)$", caplog.messages[-1])
 
 
 def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:

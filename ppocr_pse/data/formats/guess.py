@@ -36,7 +36,7 @@ def guess_format(labels: Path) -> str:
     file, _ = coco_text.split_set(labels)
     with open_sources(file) as sources:
         single = len(sources) == 1 and sources[0].place == str(file)
-        for kind in (_by_name, _by_json, _by_mat, _by_lines):
+        for kind in (_by_name, _by_xml, _by_json, _by_mat, _by_lines):
             found = kind(sources)
             if found is not None and (single or found not in ("ppocr", "mindocr")):
                 return found
@@ -54,8 +54,16 @@ def _by_name(sources: list[Source]) -> str | None:
     names = {source.name for source in sources}
     if LABELS in names or PROPOSALS in names:
         return "ppocrlabel"
-    if any(name.lower().endswith(".xml") for name in names):
-        return "ctw1500"
+    return None
+
+
+def _by_xml(sources: list[Source]) -> str | None:
+    for source in _with_ending(sources, ".xml"):
+        try:
+            if b"<segs" in source.content():
+                return "ctw1500"
+        except LabelError:
+            continue
     return None
 
 

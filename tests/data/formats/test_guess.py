@@ -66,6 +66,9 @@ def test_what_is_none_of_them(tmp_path: Path) -> None:
     file.write_text("Dear diary,\n")
     with pytest.raises(LabelError, match=r"notes.txt and begins with 'Dear diary,'\. Name it: ppocr, icdar2015"):
         guess_format(file)
+    (tmp_path / "voc.xml").write_text("<annotation><object><bndbox/></object></annotation>")
+    with pytest.raises(LabelError, match="begins with '<annotation>"):
+        guess_format(tmp_path / "voc.xml")
     (tmp_path / "empty").mkdir()
     with pytest.raises(LabelError, match="nothing is there"):
         guess_format(tmp_path / "empty")
