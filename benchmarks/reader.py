@@ -45,9 +45,9 @@ import pyclipper
 
 from ppocr_pse.build_data import build_train_chain
 from ppocr_pse.cli.make_synthetic import main as make_synthetic
+from ppocr_pse.data.augment.colour import ColorJitter
+from ppocr_pse.data.augment.imgaug_compat import load_augmenters
 from ppocr_pse.data.chain import TrainChain
-from ppocr_pse.data.colour import ColorJitter
-from ppocr_pse.data.imgaug_compat import load_augmenters
 from ppocr_pse.data.labels import read_labels
 from ppocr_pse.types import Annotation
 

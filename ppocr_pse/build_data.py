@@ -10,19 +10,19 @@ from typing import Any
 
 from ppocr_pse import components
 from ppocr_pse.config import Config, DatasetSettings, LoaderSettings
-from ppocr_pse.data.augment import IaaAugment
+from ppocr_pse.data.augment.colour import ColorJitter
+from ppocr_pse.data.augment.crops import EastRandomCropData, RandomCropImgMask
+from ppocr_pse.data.augment.iaa import IaaAugment
+from ppocr_pse.data.augment.paste import CopyPaste
 from ppocr_pse.data.chain import KeepKeys, TrainChain
-from ppocr_pse.data.colour import ColorJitter
-from ppocr_pse.data.crops import EastRandomCropData, RandomCropImgMask
 from ppocr_pse.data.dataset import AnnotationPool, PseDataset, pool_annotations
 from ppocr_pse.data.formats import read_format
 from ppocr_pse.data.labels import LabelError
 from ppocr_pse.data.loader import TrainLoader
-from ppocr_pse.data.memory import reading_fits
-from ppocr_pse.data.paste import CopyPaste
-from ppocr_pse.data.picture_cache import PictureCache, cache_bytes
 from ppocr_pse.data.preprocess import DecodeImage, DetResizeForTest, NormalizeImage, Preprocess
-from ppocr_pse.data.sampler import EpochSampler
+from ppocr_pse.data.reader.memory import reading_fits
+from ppocr_pse.data.reader.picture_cache import PictureCache, cache_bytes
+from ppocr_pse.data.reader.sampler import EpochSampler
 from ppocr_pse.data.targets import MakePseGt
 from ppocr_pse.schema import ConfigError, Section, choose, construct
 from ppocr_pse.types import Annotation

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ppocr_pse.data.augment import IaaAugment
+from ppocr_pse.data.augment.colour import ColorJitter
+from ppocr_pse.data.augment.crops import EastRandomCropData, RandomCropImgMask
+from ppocr_pse.data.augment.iaa import IaaAugment
+from ppocr_pse.data.augment.paste import CopyPaste
 from ppocr_pse.data.chain import DetLabelEncode, KeepKeys
-from ppocr_pse.data.colour import ColorJitter
-from ppocr_pse.data.crops import EastRandomCropData, RandomCropImgMask
 from ppocr_pse.data.formats import FORMATS
-from ppocr_pse.data.paste import CopyPaste
 from ppocr_pse.data.preprocess import DecodeImage, DetResizeForTest, NormalizeImage, ToCHWImage
 from ppocr_pse.data.targets import MakePseGt
 from ppocr_pse.engine.optim import OPTIMIZERS, SCHEDULES

@@ -8,9 +8,9 @@ import pytest
 
 from ppocr_pse.build import build_annotations, build_train_loader
 from ppocr_pse.config import load_config
-from ppocr_pse.data import memory
 from ppocr_pse.data.loader import TrainLoader
-from ppocr_pse.data.picture_cache import PictureCache
+from ppocr_pse.data.reader import memory
+from ppocr_pse.data.reader.picture_cache import PictureCache
 from ppocr_pse.schema import ConfigError
 from tests.conftest import write_pictures
 from tests.test_cli import CONFIG, ROOT, SMALL

@@ -13,7 +13,7 @@ import pytest
 from ppocr_pse.data.dataset import PseDataset, pool_annotations
 from ppocr_pse.data.labels import read_labels
 from ppocr_pse.data.loader import TrainLoader
-from ppocr_pse.data.sampler import EpochSampler
+from ppocr_pse.data.reader.sampler import EpochSampler
 from tests.conftest import write_pictures
 from tests.data.test_dataset_loader import chain
 from tests.spoil import Spoilt, spoil

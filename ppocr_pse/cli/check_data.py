@@ -194,7 +194,7 @@ def settings_of_config(config: Config, section: str, workers: int) -> CheckSetti
 
 def drawn_scales(policies: Sequence[Any]) -> tuple[float, float]:
     """Lowest and highest factor by which the random policies together resize a picture."""
-    from ppocr_pse.data.augment import IaaAugment
+    from ppocr_pse.data.augment.iaa import IaaAugment
 
     low = high = 1.0
     for policy in policies:

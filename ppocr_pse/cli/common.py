@@ -79,7 +79,7 @@ def exit_code_of(error: Exception) -> int:
 def _mendable() -> tuple[type[Exception], ...]:
     """Faults that a user can mend."""
     from ppocr_pse.data.labels import LabelError
-    from ppocr_pse.data.workers import ReaderError
+    from ppocr_pse.data.reader.workers import ReaderError
     from ppocr_pse.deploy.engines.base import DeployError
     from ppocr_pse.engine.checkpoint import CheckpointError
     from ppocr_pse.engine.precision import LossScaleCollapse

@@ -72,7 +72,7 @@ def _train(config: Config, ranks: RankWatch, logger: logging.Logger) -> int:
     import paddle
 
     from ppocr_pse import build
-    from ppocr_pse.data.memory import dev_shm_notice
+    from ppocr_pse.data.reader.memory import dev_shm_notice
     from ppocr_pse.engine.collectives import largest
     from ppocr_pse.engine.stopping import EXIT_REQUEUE, StopRequest
     from ppocr_pse.engine.weights import load_pretrained

@@ -9,14 +9,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ppocr_pse.data.augment import IaaAugment
-from ppocr_pse.data.colour import ColorJitter
-from ppocr_pse.data.crops import EastRandomCropData, RandomCropImgMask, crop
-from ppocr_pse.data.moves import enlarge_to
-from ppocr_pse.data.paste import CopyPaste
+from ppocr_pse.data.augment.colour import ColorJitter
+from ppocr_pse.data.augment.crops import EastRandomCropData, RandomCropImgMask, crop
+from ppocr_pse.data.augment.iaa import IaaAugment
+from ppocr_pse.data.augment.moves import enlarge_to
+from ppocr_pse.data.augment.paste import CopyPaste
 from ppocr_pse.data.pictures import PictureReader, size_of, whole
 from ppocr_pse.data.preprocess import DecodeImage, ImageError, NormalizeImage
-from ppocr_pse.data.stages import StageClock
+from ppocr_pse.data.reader.stages import StageClock
 from ppocr_pse.data.targets import MakePseGt, Window, text_pieces, window_targets
 from ppocr_pse.data.window import draw_plan, obstacle, render
 from ppocr_pse.types import Annotation, Polygon, PseTargets, Sample

@@ -12,7 +12,7 @@ import numpy as np
 from ppocr_pse.data.chain import TrainChain, TrainItem
 from ppocr_pse.data.labels import LabelError, LabelFile
 from ppocr_pse.data.preprocess import ImageError
-from ppocr_pse.data.sampler import Key
+from ppocr_pse.data.reader.sampler import Key
 from ppocr_pse.types import Annotation
 
 

@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import paddle
 
+from ppocr_pse.data.augment.crops import EastRandomCropData
 from ppocr_pse.data.chain import TrainChain, TrainItem
-from ppocr_pse.data.crops import EastRandomCropData
 from ppocr_pse.data.dataset import PseDataset, SampleFault
-from ppocr_pse.data.picture_cache import PictureCache
 from ppocr_pse.data.preprocess import NormalizeImage
-from ppocr_pse.data.sampler import EpochSampler
-from ppocr_pse.data.stages import StageClock
-from ppocr_pse.data.workers import BATCHES_AHEAD, DEFAULT_TIMEOUT, Job, ReaderError, WorkerPool
+from ppocr_pse.data.reader.picture_cache import PictureCache
+from ppocr_pse.data.reader.sampler import EpochSampler
+from ppocr_pse.data.reader.stages import StageClock
+from ppocr_pse.data.reader.workers import BATCHES_AHEAD, DEFAULT_TIMEOUT, Job, ReaderError, WorkerPool
 from ppocr_pse.types import Batch
 
 __all__ = ["EpochSampler", "ReaderError", "TrainLoader", "collate", "ordered_map", "sample_size"]

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ppocr_pse.data.augment import Drawn, IaaAugment, planned_move
-from ppocr_pse.data.colour import ColorJitter, ColourStep
-from ppocr_pse.data.moves import Matrix, Move, Size, enlarge_to
+from ppocr_pse.data.augment.colour import ColorJitter, ColourStep
+from ppocr_pse.data.augment.iaa import Drawn, IaaAugment, planned_move
+from ppocr_pse.data.augment.moves import Matrix, Move, Size, enlarge_to
 from ppocr_pse.data.pictures import Picture
 from ppocr_pse.data.targets import Window
 

@@ -26,7 +26,7 @@ PACKAGES = {
     "shapely": "shapely",
     "pyclipper": "pyclipper",
     "pyyaml": "yaml",
-    "imgaug": "ppocr_pse.data.imgaug_compat",
+    "imgaug": "ppocr_pse.data.augment.imgaug_compat",
     "scikit-image": "skimage",
     "matplotlib": "matplotlib",
     "tqdm": "tqdm",

@@ -18,7 +18,7 @@ from typing import Any
 import paddle
 from tqdm import tqdm
 
-from ppocr_pse.data.stages import StageMeter
+from ppocr_pse.data.reader.stages import StageMeter
 from ppocr_pse.engine.collectives import ALONE, mean
 from ppocr_pse.engine.precision import Precision
 from ppocr_pse.engine.ranks import RankWatch

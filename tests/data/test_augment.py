@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ppocr_pse import polygons as geometry
-from ppocr_pse.data.augment import IaaAugment, mend_polygons
-from ppocr_pse.data.imgaug_specs import parse_augmenter
+from ppocr_pse.data.augment.iaa import IaaAugment, mend_polygons
+from ppocr_pse.data.augment.imgaug_specs import parse_augmenter
 from ppocr_pse.types import Sample
 
 BOX = np.array([[10, 20], [50, 20], [50, 40], [10, 40]], np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ppocr_pse.data.colour import ColorJitter
+from ppocr_pse.data.augment.colour import ColorJitter
 
 
 def rng(seed: int = 0) -> np.random.Generator:

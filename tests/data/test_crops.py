@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ppocr_pse.data.crops import EastRandomCropData, RandomCropImgMask, crop, text_extent
+from ppocr_pse.data.augment.crops import EastRandomCropData, RandomCropImgMask, crop, text_extent
 from ppocr_pse.types import Sample
 
 BOX = np.array([[10, 20], [50, 20], [50, 40], [10, 40]], np.float32)

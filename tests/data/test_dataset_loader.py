@@ -12,16 +12,16 @@ import numpy as np
 import paddle
 import pytest
 
-from ppocr_pse.data.augment import IaaAugment
+from ppocr_pse.data.augment.colour import ColorJitter
+from ppocr_pse.data.augment.crops import RandomCropImgMask
+from ppocr_pse.data.augment.iaa import IaaAugment
 from ppocr_pse.data.chain import TrainChain, TrainItem
-from ppocr_pse.data.colour import ColorJitter
-from ppocr_pse.data.crops import RandomCropImgMask
 from ppocr_pse.data.dataset import PseDataset, SampleFault, pool_annotations
 from ppocr_pse.data.labels import LabelError, read_labels
 from ppocr_pse.data.loader import ReaderError, TrainLoader, by_table, ordered_map
-from ppocr_pse.data.picture_cache import PictureCache, cache_bytes
 from ppocr_pse.data.preprocess import DecodeImage, NormalizeImage
-from ppocr_pse.data.sampler import EpochSampler
+from ppocr_pse.data.reader.picture_cache import PictureCache, cache_bytes
+from ppocr_pse.data.reader.sampler import EpochSampler
 from ppocr_pse.data.targets import MakePseGt
 from ppocr_pse.types import Batch, Sample
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ppocr_pse.data import memory
+from ppocr_pse.data.reader import memory
 
 MB = memory.MB
 

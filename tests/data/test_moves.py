@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ppocr_pse.data.imgaug_compat import load_augmenters
-from ppocr_pse.data.moves import Move, enlarge_to, mirror, rotate, scale_by
+from ppocr_pse.data.augment.imgaug_compat import load_augmenters
+from ppocr_pse.data.augment.moves import Move, enlarge_to, mirror, rotate, scale_by
 
 SIZE = (70, 130)
 POINTS = np.array([[0, 0], [130, 0], [130, 70], [12.5, 33.25], [-8, 90]], np.float32)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ppocr_pse.data.paste import CopyPaste, Paste
+from ppocr_pse.data.augment.paste import CopyPaste, Paste
 from ppocr_pse.types import Sample
 
 

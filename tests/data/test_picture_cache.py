@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from ppocr_pse.data.picture_cache import PictureCache, cache_bytes
 from ppocr_pse.data.pictures import Picture, whole
 from ppocr_pse.data.preprocess import DecodeImage, ImageError
+from ppocr_pse.data.reader.picture_cache import PictureCache, cache_bytes
 
 GB, MB = 2**30, 2**20
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppocr_pse.data.sampler import EpochSampler, share_out
+from ppocr_pse.data.reader.sampler import EpochSampler, share_out
 
 
 def test_ranks_share_a_batch_as_one_rank_would_have_it() -> None:

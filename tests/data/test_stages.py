@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ppocr_pse.data.stages import StageMeter
+from ppocr_pse.data.reader.stages import StageMeter
 from ppocr_pse.types import Batch
 
 

@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
-from ppocr_pse.data.augment import IaaAugment
+from ppocr_pse.data.augment.colour import ColorJitter
+from ppocr_pse.data.augment.crops import EastRandomCropData, RandomCropImgMask
+from ppocr_pse.data.augment.iaa import IaaAugment
+from ppocr_pse.data.augment.moves import Move, enlarge_to, mirror, rotate, scale_by
 from ppocr_pse.data.chain import TrainChain, TrainItem
-from ppocr_pse.data.colour import ColorJitter
-from ppocr_pse.data.crops import EastRandomCropData, RandomCropImgMask
-from ppocr_pse.data.moves import Move, enlarge_to, mirror, rotate, scale_by
 from ppocr_pse.data.pictures import Picture, whole
 from ppocr_pse.data.preprocess import DecodeImage, NormalizeImage
 from ppocr_pse.data.targets import MakePseGt, Window

@@ -22,8 +22,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ppocr_pse.data.sampler import Key
-from ppocr_pse.data.shared_memory import Slot
+from ppocr_pse.data.reader.sampler import Key
+from ppocr_pse.data.reader.shared_memory import Slot
 
 Out = TypeVar("Out")
 BATCHES_AHEAD = 2

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ppocr_pse.data.augment import mend_polygons
+from ppocr_pse.data.augment.iaa import mend_polygons
 from ppocr_pse.types import Polygon, Sample
 
 Rng = np.random.Generator

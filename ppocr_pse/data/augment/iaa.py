@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ppocr_pse import polygons as geometry
-from ppocr_pse.data.imgaug_compat import load_augmenters
-from ppocr_pse.data.imgaug_specs import FAULTS, AugmenterSpec, build_augmenter, parse_augmenter
-from ppocr_pse.data.moves import Move, Size, mirror, rotate, scale_by, split_like
+from ppocr_pse.data.augment.imgaug_compat import load_augmenters
+from ppocr_pse.data.augment.imgaug_specs import FAULTS, AugmenterSpec, build_augmenter, parse_augmenter
+from ppocr_pse.data.augment.moves import Move, Size, mirror, rotate, scale_by, split_like
 from ppocr_pse.data.pictures import size_of
 from ppocr_pse.types import Polygon, Sample
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ppocr_pse.data.imgaug_compat import load_augmenters
+from ppocr_pse.data.augment.imgaug_compat import load_augmenters
 
 # Names that newer PaddleOCR files use for the same operations, with the argument that is renamed.
 ALIASES = {
