@@ -17,12 +17,12 @@ from ppocr_pse.data.targets import MakePseGt
 from ppocr_pse.engine.optim import OPTIMIZERS, SCHEDULES
 from ppocr_pse.losses import PSELoss
 from ppocr_pse.metrics import DetMetric
-from ppocr_pse.modeling import FPN, MobileNetV3, PSEHead, ResNetVd
+from ppocr_pse.modeling import FPN, MobileNetV3, PSEHead, ResNet, ResNetVd
 from ppocr_pse.postprocess import PSEDecoder
 
 Table = Mapping[str, Callable[..., Any]]
 
-BACKBONES: Table = MappingProxyType({"ResNet_vd": ResNetVd, "MobileNetV3": MobileNetV3})
+BACKBONES: Table = MappingProxyType({"ResNet_vd": ResNetVd, "ResNet": ResNet, "MobileNetV3": MobileNetV3})
 NECKS: Table = MappingProxyType({"FPN": FPN})
 HEADS: Table = MappingProxyType({"PSEHead": PSEHead})
 LOSSES: Table = MappingProxyType({"PSELoss": PSELoss})

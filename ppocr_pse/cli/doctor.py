@@ -96,7 +96,7 @@ def examine_machine(path: str | None, options: Sequence[str], rank: int, size: i
     import_paddle()
     config, faults = _read_config(path, options)
     findings += faults
-    findings += examine("shared memory", lambda: doctor.check_shared_memory(_batch_size(config)))
+    findings += examine("shared memory", doctor.check_shared_memory)
     save_dir = Path(config.settings.save_model_dir if config else "./output")
     findings += examine("disk", lambda: doctor.check_disk(save_dir))
     if config is not None:
@@ -124,11 +124,6 @@ def _read_config(path: str | None, options: Sequence[str]) -> tuple[Config | Non
         return load_config(path, list(options)), []
     except (ConfigError, FileNotFoundError) as error:
         return None, [Finding("configuration", "fault", str(error), "mend the configuration")]
-
-
-def _batch_size(config: Config | None) -> int:
-    loader: Any = (config.tree.get("Train") or {}).get("loader") if config else None
-    return int((loader or {}).get("batch_size_per_card", 8))
 
 
 def _check_files(config: Config) -> list[Finding]:

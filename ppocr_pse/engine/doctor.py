@@ -19,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ppocr_pse.data.reader.memory import DEV_SHM_NEEDED
+
 GIB = 1024**3
 PACKAGES = {
     "numpy": "numpy",
@@ -218,24 +220,18 @@ def _cgroup_number(name: str, scale_by_second: bool = False) -> float:
     return 0.0
 
 
-def check_shared_memory(batch_size: int = 8) -> list[Finding]:
-    """``/dev/shm``, which a container makes small; collectives of one machine and Paddle's own loader use it."""
+def check_shared_memory() -> list[Finding]:
+    """``/dev/shm``, which a container makes small; cards of one machine talk to each other over it."""
     place = Path("/dev/shm")
     if not place.is_dir():
         return [Finding("shared memory", "warning", f"{place} does not exist", "mount a tmpfs there")]
-    return judge_shared_memory(shutil.disk_usage(place).total, batch_size)
+    return judge_shared_memory(shutil.disk_usage(place).total)
 
 
-def judge_shared_memory(size: int, batch_size: int) -> list[Finding]:
-    """Compare its size with two batches.
-
-    Args:
-        size: bytes.
-        batch_size: pictures a batch, of 640x640.
-    """
-    batch = batch_size * 640 * 640 * (3 * 4 + 1 + 6 + 1)  # float32 picture, uint8 text, kernels and mask
-    text = f"/dev/shm has {size / 2**20:.0f} MiB; a batch of {batch_size} pictures has {batch / 2**20:.0f} MiB"
-    if size >= max(2 * batch, 65 * 2**20):  # 64 MiB is what containers have by default
+def judge_shared_memory(size: int) -> list[Finding]:
+    """Compare its size, in bytes, with what communication between cards takes; our own reader does not use it."""
+    text = f"/dev/shm has {size / 2**20:.0f} MiB"
+    if size >= DEV_SHM_NEEDED:
         return [Finding("shared memory", "ok", text)]
     cure = "docker run --shm-size=8g; in Kubernetes an emptyDir with medium: Memory at /dev/shm"
     return [Finding("shared memory", "warning", f"{text}; collectives between cards may fail", cure)]
