@@ -89,6 +89,7 @@ class GlobalSettings:
     ema_decay: float = 0.0
     ema_evaluate: str = "both"
     engine: str = "auto"
+    max_pixels: int | None = None
 
     def __post_init__(self) -> None:
         if self.cal_metric_during_train:
@@ -105,6 +106,8 @@ class GlobalSettings:
         for key in ("rank_timeout", "stall_timeout"):
             if not getattr(self, key) > 0:
                 raise ValueError(f"{key} is {getattr(self, key)!r}, expected seconds above 0")
+        if self.max_pixels is not None and self.max_pixels < 0:
+            raise ValueError(f"max_pixels is {self.max_pixels!r}, expected pixels, or 0 for no limit")
         if not self.incr_ratio > 1.0:
             raise ValueError(f"incr_ratio is {self.incr_ratio!r}, expected above 1")
         if not 0.0 < self.decr_ratio < 1.0:

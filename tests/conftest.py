@@ -54,6 +54,10 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Environment of a process that has the test device `iluvatar_gpu`; see tests/plugin/."""
     from tests.plugin.build import compile_plugin, environment_of, find_compiler
 
+    import paddle
+
+    if paddle.__version__.startswith("2."):
+        pytest.skip("the device plugin of these tests is written against the header of Paddle 3")
     compiler = find_compiler()
     if compiler is None:
         pytest.skip("no C++ compiler: the device plugin of these tests cannot be compiled (apt-get install g++)")

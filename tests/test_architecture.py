@@ -21,6 +21,7 @@ ALLOWED = {
     "postprocess": {"types", "polygons"},
     "metrics": {"types", "polygons"},
     "visualize": {"types"},
+    "convert": set(),
     "engine": {"types", "polygons", "data", "postprocess", "metrics", "visualize"},
     "report": {"types", "metrics"},
     "deploy": {"types", "schema", "data", "postprocess", "metrics", "engine", "__init__"},
@@ -35,7 +36,7 @@ ALLOWED = {
     },
     "build_deploy": {"schema", "config", "components", "build_data", "deploy", "engine"},
     "cli": {
-        "types", "schema", "config", "build", "build_deploy", "deploy", "data", "engine", "metrics", "report",
+        "types", "schema", "config", "build", "build_deploy", "convert", "deploy", "data", "engine", "metrics", "report",
         "visualize", "__init__",
     },
     "__init__": {"types", "deploy"},

@@ -194,7 +194,7 @@ def run_doctor(*arguments: str, environment: dict[str, str], launcher: tuple[str
 )
 def test_a_broken_paddle(source: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "paddle.py").write_text(source)
-    code, text = run_doctor(environment={"PYTHONPATH": str(tmp_path)})
+    code, text = run_doctor(environment={"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"})
     assert code == 1 and words in text and "Traceback" not in text
     assert "progressive expansion is right" in text and "docs/devices.md" in text and "verdict: 1 fault" in text
 

@@ -15,9 +15,11 @@ import pytest
 from ppocr_pse.build import build_model
 from ppocr_pse.build_deploy import build_network
 from ppocr_pse.cli import main
+from ppocr_pse.cli.predict_det import make_parser, open_detector
 from ppocr_pse.config import load_config
 from ppocr_pse.deploy.engines.base import EngineError
 from ppocr_pse.deploy.probe import probe_input, relative_difference
+from ppocr_pse.deploy.spec import describe_decoder, describe_preprocess, read_spec
 from ppocr_pse.engine.predictor import PaddleNetwork
 from tests.conftest import write_pictures
 from tests.deploy.conftest import make_network, names_in
@@ -164,6 +166,31 @@ def test_predicting(made: tuple[Path, Path, list[str]], tmp_path: Path) -> None:
     assert read_results(tmp_path / "same") == plain
     assert predict(made, tmp_path / "none", "--det_pse_box_thresh", "1.0") == 0
     assert not any(read_results(tmp_path / "none").values())
+
+
+OVERRIDES = {
+    "--det_limit_side_len": "64",
+    "--det_limit_type": "max",
+    "--det_pse_thresh": "0.25",
+    "--det_pse_box_thresh": "0",
+    "--det_pse_min_area": "0",
+    "--det_pse_scale": "2",
+    "--det_box_type": "poly",
+}
+
+
+def test_a_flag_that_is_not_given_changes_nothing(made: tuple[Path, Path, list[str]]) -> None:
+    fixed = ["--image_dir", "x", "--det_model_dir", str(made[1]), "--use_gpu", "False", "--engine", "paddle_inference"]
+    exported = read_spec(made[1])
+    spec = open_detector(make_parser().parse_args(fixed)).spec
+    assert describe_decoder(spec.decoder) == describe_decoder(exported.decoder)
+    assert describe_preprocess(spec.preprocess) == describe_preprocess(exported.preprocess)
+    given = [part for flag in OVERRIDES.items() for part in flag]
+    spec = open_detector(make_parser().parse_args([*fixed, *given])).spec
+    assert describe_decoder(spec.decoder) == {
+        "name": "PSEPostProcess", "thresh": 0.25, "box_thresh": 0.0, "min_area": 0, "box_type": "poly", "scale": 2,
+    }  # fmt: skip
+    assert (spec.preprocess.resize.limit_side_len, spec.preprocess.resize.limit_type) == (64, "max")
 
 
 def test_predicting_with_a_bad_picture(made: tuple[Path, Path, list[str]], tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import importlib.metadata
 import os
 import sys
 import warnings
@@ -18,6 +20,7 @@ COMMANDS = {
     "verify-export": "compare an exported detector with its checkpoint on pictures",
     "predict-det": "detect text with an exported detector, with PaddleOCR's flags",
     "convert-dataset": "convert annotations from one data set's format to another",
+    "convert-weights": "convert weights of other programs: PSENet's authors, torchvision, timm, MindOCR, ...",
     "check-data": "say what training would lose of a data set",
     "show-batch": "draw what the network will see in training",
     "make-synthetic": "make pictures with labelled text",
@@ -39,8 +42,20 @@ def prepare_environment() -> None:
     processes = int(os.environ.get("PADDLE_LOCAL_SIZE") or os.environ.get("PADDLE_TRAINERS_NUM") or 1)
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // max(1, processes))))
     os.environ.setdefault("GLOG_minloglevel", "2")
+    if _paddle_is_2():
+        # its zlib takes the place of theirs when they are loaded later, and they crash
+        for module in ("cv2", "pyclipper"):
+            with contextlib.suppress(ImportError):
+                importlib.import_module(module)
     for noise in ("No ccache found", "When training, we now always track global mean and variance"):
         warnings.filterwarnings("ignore", message=noise)
+
+
+def _paddle_is_2() -> bool:
+    for name in ("paddlepaddle", "paddlepaddle-gpu"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(name).startswith("2.")
+    return False
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,6 +13,10 @@ Image = npt.NDArray[np.uint8]
 REDUCTIONS = (8, 4, 2)  # what JPEG can leave out while it decodes
 
 
+class ImageError(ValueError):
+    """A picture that cannot be read; the message names the file, the fault and the cure."""
+
+
 @dataclass(frozen=True)
 class Picture:
     """A decoded picture.
@@ -26,6 +30,23 @@ class Picture:
     pixels: Image
     size: tuple[int, int]
     reduction: int = 1
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of a file that may hold several: pages of a TIFF, frames of a GIF, APNG or WebP.
+
+    Attributes:
+        number: from 1.
+        single: whether the file holds just this one.
+        pixels: uint8 (h, w, 3); None when it cannot be decoded at all.
+        error: what is wrong with it, or ""; a JPEG whose end is missing has pixels as well.
+    """
+
+    number: int
+    single: bool
+    pixels: Image | None
+    error: str = ""
 
 
 ReductionFor = Callable[[int, int], int]
@@ -43,24 +64,3 @@ def size_of(image: Image) -> tuple[int, int]:
 def whole(height: int, width: int) -> int:
     """Ask for the whole picture, whatever its size."""
     return 1
-
-
-def jpeg_size(content: npt.NDArray[np.uint8]) -> tuple[int, int] | None:
-    """Height and width as a JPEG file stores them, before EXIF orientation; None for any other file.
-
-    Args:
-        content: uint8 (N,), the file.
-    """
-    data = content.data
-    if bytes(data[:2]) != b"\xff\xd8":
-        return None
-    at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF or 0xD0 <= marker <= 0xD8 or marker == 0x01:  # padding, or a marker without a length
-            at += 1 if marker == 0xFF else 2
-            continue
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # start of frame
-            return data[at + 5] << 8 | data[at + 6], data[at + 7] << 8 | data[at + 8]
-        at += 2 + (data[at + 2] << 8 | data[at + 3])
-    return None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,53 +12,63 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ppocr_pse.data.pictures import REDUCTIONS, Image, Picture, ReductionFor, jpeg_size, size_of
+from ppocr_pse.data.decoding.files import read_frames, read_picture
+from ppocr_pse.data.decoding.rules import Rules
+from ppocr_pse.data.pictures import Frame, Image, ImageError, Picture, ReductionFor, whole
 from ppocr_pse.types import ImageScale
 
 if TYPE_CHECKING:
     import paddle
 
+__all__ = [
+    "DEFAULT_LIMIT",
+    "DecodeImage",
+    "DetResizeForTest",
+    "Image",
+    "ImageError",
+    "NetworkInput",
+    "NormalizeImage",
+    "Preprocess",
+    "ToCHWImage",
+]
+
 STRIDE = 32
 DEFAULT_LIMIT = 736
-READ_FLAGS = {
-    1: cv2.IMREAD_COLOR,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-}
-
-
-class ImageError(ValueError):
-    """A picture that cannot be read; the message names the file, the fault and the cure."""
+MAX_PIXELS = 500_000_000
 
 
 @dataclass(frozen=True)
 class DecodeImage:
-    """Encoded bytes to uint8 (H, W, 3); EXIF orientation is honoured unless asked not to.
+    """Picture file to uint8 (H, W, 3); EXIF orientation is honoured unless asked not to.
 
     Args:
         img_mode: ``BGR`` (what PaddleOCR's PSE weights expect) or ``RGB``.
         channel_first: must be false; ToCHWImage turns the axes.
         ignore_orientation: leave the picture as it is stored.
+        max_pixels: height x width that a picture may have; larger ones are refused before they are decoded. 0 for
+            no limit.
     """
 
     img_mode: str = "RGB"
     channel_first: bool = False
     ignore_orientation: bool = False
+    max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:
         if self.img_mode not in ("BGR", "RGB"):
             raise ValueError(f"DecodeImage: img_mode is {self.img_mode!r}, expected BGR or RGB")
         if self.channel_first:
             raise ValueError("DecodeImage: channel_first is true, expected false; use ToCHWImage at the end")
+        if self.max_pixels < 0:
+            raise ValueError(f"DecodeImage: max_pixels is {self.max_pixels!r}, expected pixels, or 0 for no limit")
 
     def __call__(self, path: Path) -> Image:
-        """Read and decode one file.
+        """Read and decode one file; of several pages or frames the first.
 
         Raises:
-            ImageError: if it is missing, empty or no picture that OpenCV can decode.
+            ImageError: if it is missing, empty, too large or no picture that can be decoded.
         """
-        return self._decode(path, _content(path), 1)
+        return self.read(path, whole).pixels
 
     def read(self, path: Path, reduction_for: ReductionFor) -> Picture:
         """Read and decode one file, a JPEG at the reduced size that is asked for.
@@ -70,41 +80,23 @@ class DecodeImage:
         Raises:
             ImageError: as for a call.
         """
-        content = _content(path)
-        stored = jpeg_size(content)
-        if stored is not None:
-            wished = reduction_for(*stored)
-            reduction = next((r for r in REDUCTIONS if r <= wished), 1)
-            if reduction > 1:
-                pixels = self._decode(path, content, reduction)
-                upright, turned = (tuple(-(-side // reduction) for side in size) for size in (stored, stored[::-1]))
-                told_apart = upright != turned or stored == stored[::-1]
-                if told_apart and pixels.shape[:2] in (upright, turned):  # EXIF may have turned it
-                    size = stored if pixels.shape[:2] == upright else stored[::-1]
-                    return Picture(pixels, size, reduction)
-        pixels = self._decode(path, content, 1)
-        return Picture(pixels, size_of(pixels))
+        picture = read_picture(path, self._rules(), reduction_for)
+        return replace(picture, pixels=self._in_order(picture.pixels))
 
-    def _decode(self, path: Path, content: npt.NDArray[np.uint8], reduction: int) -> Image:
-        flags = READ_FLAGS[reduction] | (cv2.IMREAD_IGNORE_ORIENTATION if self.ignore_orientation else 0)
-        try:
-            image = cv2.imdecode(content, flags)
-        except cv2.error as error:
-            raise ImageError(f"{path}: cannot decode the picture ({error.err})") from None
-        if image is None:
-            start = content[:4].tobytes()
-            raise ImageError(f"{path}: not a picture that can be decoded ({content.size} bytes, starts with {start!r})")
+    def frames(self, path: Path) -> Iterator[Frame]:
+        """Read all pages or frames of a file, one after the other; most files hold one.
+
+        Raises:
+            ImageError: if nothing at all can be read; what is wrong with one of several pages stands in its frame.
+        """
+        for frame in read_frames(path, self._rules()):
+            yield frame if frame.pixels is None else replace(frame, pixels=self._in_order(frame.pixels))
+
+    def _rules(self) -> Rules:
+        return Rules(self.ignore_orientation, self.max_pixels)
+
+    def _in_order(self, image: Image) -> Image:
         return image if self.img_mode == "BGR" else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-
-def _content(path: Path) -> npt.NDArray[np.uint8]:
-    try:
-        content = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise ImageError(f"{path}: cannot read the picture ({error.strerror})") from None
-    if content.size == 0:
-        raise ImageError(f"{path}: the picture file is empty (0 bytes)")
-    return content
 
 
 @dataclass(frozen=True)

@@ -147,8 +147,8 @@ def _folded(model: paddle.nn.Layer, expected: Mapping[tuple[int, int], npt.NDArr
 def _save_program(model: paddle.nn.Layer, folder: Path, pdmodel: bool) -> None:
     """Write inference.json or inference.pdmodel, and inference.pdiparams, for any batch, height and width."""
     picture = paddle.static.InputSpec([None, 3, None, None], "float32", "x")
-    old_form = paddle.pir_utils.DygraphOldIrGuard() if pdmodel else contextlib.nullcontext()
-    with old_form, warnings.catch_warnings():
+    old_form = getattr(getattr(paddle, "pir_utils", None), "DygraphOldIrGuard", contextlib.nullcontext)
+    with old_form() if pdmodel else contextlib.nullcontext(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Found 'dict' in given outputs")  # there is one output
         program = paddle.jit.to_static(model, input_spec=[picture], full_graph=True)
         paddle.jit.save(program, str(folder / "inference"))
@@ -156,7 +156,7 @@ def _save_program(model: paddle.nn.Layer, folder: Path, pdmodel: bool) -> None:
 
 
 def compare_forms(exported: Exported, expected: Mapping[tuple[int, int], Any]) -> dict[str, float]:
-    """Run every form on generated pictures with the engines that are installed.
+    """Run every form on generated pictures with the engines that are installed, on Paddle's device where they can.
 
     Args:
         exported: the files.
@@ -168,15 +168,11 @@ def compare_forms(exported: Exported, expected: Mapping[tuple[int, int], Any]) -
     Raises:
         ExportError: if one is over its engine's tolerance.
     """
-    place = Place(paddle.device.get_device(), thread_count(None))
     differences: dict[str, float] = {}
-    for name, file in CHECKS.items():
-        if not (exported.folder / file).is_file():
-            continue
-        try:
-            engine: Engine = ENGINES[name](exported, place)
-        except EngineError as error:
-            LOGGER.info(f"not compared with {name}: {error}")
+    present = {name: file for name, file in CHECKS.items() if (exported.folder / file).is_file()}
+    for name, file in present.items():
+        engine = _start(name, exported)
+        if engine is None:
             continue
         try:
             differences[name] = max(
@@ -189,7 +185,21 @@ def compare_forms(exported: Exported, expected: Mapping[tuple[int, int], Any]) -
                 f"{file}, run by {engine.describe()}, differs from the network by {differences[name]:.2g} of the "
                 f"largest logit, allowed is {engine.tolerance:g}; nothing was written"
             )
+    for file in sorted(set(present.values())):
+        readers = [name for name in present if present[name] == file]
+        if not any(name in differences for name in readers):
+            LOGGER.warning(f"{file} could not be compared with the network: install {' or '.join(readers)}")
     return differences
+
+
+def _start(name: str, exported: Exported) -> Engine | None:
+    """Open an engine on Paddle's device, else on the cpu; None when it can be used on neither, which is logged."""
+    for device in dict.fromkeys((paddle.device.get_device(), "cpu")):
+        try:
+            return ENGINES[name](exported, Place(device, thread_count(None)))
+        except EngineError as error:
+            LOGGER.info(f"not compared by {name} on {device}: {error}")
+    return None
 
 
 def _publish(staging: Path, folder: Path) -> None:

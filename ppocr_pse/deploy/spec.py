@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -146,7 +146,7 @@ class Overrides:
 
 def describe_preprocess(preprocess: Preprocess) -> list[dict[str, Any]]:
     """The transforms as a list of PaddleOCR's operations."""
-    decode, resize, normalize = preprocess.decode, preprocess.resize, preprocess.normalize
+    resize, normalize = preprocess.resize, preprocess.normalize
     if resize.image_shape is not None:
         size: dict[str, Any] = {"image_shape": list(resize.image_shape), "keep_ratio": resize.keep_ratio}
     elif resize.limit_side_len is None and resize.resize_long is not None:
@@ -154,13 +154,7 @@ def describe_preprocess(preprocess: Preprocess) -> list[dict[str, Any]]:
     else:
         size = {"limit_side_len": resize.limit_side_len or DEFAULT_LIMIT, "limit_type": resize.limit_type}
     return [
-        {
-            "DecodeImage": {
-                "img_mode": decode.img_mode,
-                "channel_first": decode.channel_first,
-                "ignore_orientation": decode.ignore_orientation,
-            }
-        },
+        {"DecodeImage": asdict(preprocess.decode)},
         {"DetResizeForTest": size},
         {
             "NormalizeImage": {

@@ -8,31 +8,16 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import paddle
 
+from ppocr_pse.data.line_names import page_name, written_name
 from ppocr_pse.data.loader import ordered_map
+from ppocr_pse.data.pictures import Frame
 from ppocr_pse.data.preprocess import Image, ImageError, NetworkInput, Preprocess
 from ppocr_pse.types import Detections, ImageScale
-
-PICTURE_SUFFIXES = frozenset(
-    {
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".png",
-        ".bmp",
-        ".dib",
-        ".tif",
-        ".tiff",
-        ".webp",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".jp2",
-    }
-)
 
 
 class Network(Protocol):
@@ -85,16 +70,17 @@ class Timing:
 
 @dataclass(frozen=True)
 class PictureResult:
-    """One picture of a stream: either detections or an error.
+    """One picture of a stream: detections, an error, or both.
 
     Attributes:
         path: as it was given.
         image: uint8 (H, W, 3) in the channel order of the configuration, or None.
         detections: what was found; nothing when there is an error.
-        error: what is wrong with the picture, or "".
+        error: what is wrong with the picture, or ""; a picture that lacks its end has an image and detections as well.
         timing: seconds a stage.
         logits: float32 (K, h, w) of the network, or None when the predictor does not keep them.
-        scale: how the picture was resized for the network, or None when there is an error.
+        scale: how the picture was resized for the network, or None when there is no image.
+        page: which picture of the file, from 1, or 0 when the file holds one.
     """
 
     path: Path
@@ -104,9 +90,26 @@ class PictureResult:
     timing: Timing
     logits: npt.NDArray[np.float32] | None = None
     scale: ImageScale | None = None
+    page: int = 0
+
+    @property
+    def name(self) -> str:
+        """The path, or ``PATH#page=N`` for one of several pictures of a file."""
+        return page_name(self.path, self.page)
 
 
 NOTHING = Detections((), np.zeros(0, np.float32))
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A picture as the reader threads hand it over; the fields are those of PictureResult."""
+
+    image: Image | None
+    ready: NetworkInput | None
+    error: str
+    timing: Timing
+    page: int = 0
 
 
 class Predictor:
@@ -129,30 +132,58 @@ class Predictor:
         """Find the texts of one decoded picture, uint8 (H, W, 3)."""
         return self._finish(self.preprocess.prepare(image))[0]
 
-    def stream(self, paths: Iterable[Path], workers: int = 1) -> Iterator[PictureResult]:
+    def stream(self, paths: Iterable[Path], workers: int = 1, pages: bool = False) -> Iterator[PictureResult]:
         """Go through picture files in order; reading and preprocessing run ahead in threads.
 
         Args:
             paths: picture files.
             workers: reader threads; 0 reads in this thread.
+            pages: whether all pages and frames of a file are looked at, or the first only. Those behind the first
+                are read one by one in this thread.
         """
-        for path, image, ready, error, timing in ordered_map(self._read, paths, workers):
-            if image is None or ready is None:
-                yield PictureResult(path, None, NOTHING, error, timing)
-                continue
-            detections, rest, maps = self._finish(ready)
-            logits = maps[0] if self.keep_logits else None
-            yield PictureResult(path, image, detections, "", timing + rest, logits, ready.scale)
+        for path, first, rest in ordered_map(lambda path: self._open(path, pages), paths, workers):
+            yield self._detect(path, first)
+            for one in rest:
+                yield self._detect(path, one)
 
-    def _read(self, path: Path) -> tuple[Path, Image | None, NetworkInput | None, str, Timing]:
-        start = time.perf_counter()
-        try:
-            image = self.preprocess.decode(path)
-        except ImageError as error:
-            return path, None, None, str(error), Timing(read=time.perf_counter() - start)
-        middle = time.perf_counter()
-        ready = self.preprocess.prepare(image)
-        return path, image, ready, "", Timing(middle - start, time.perf_counter() - middle)
+    def _detect(self, path: Path, read: _Read) -> PictureResult:
+        if read.image is None or read.ready is None:
+            return PictureResult(path, None, NOTHING, read.error, read.timing, page=read.page)
+        detections, timing, maps = self._finish(read.ready)
+        logits = maps[0] if self.keep_logits else None
+        return PictureResult(
+            path, read.image, detections, read.error, read.timing + timing, logits, read.ready.scale, read.page
+        )
+
+    def _open(self, path: Path, pages: bool) -> tuple[Path, _Read, Iterator[_Read]]:
+        """The first picture of a file, and an iterator over the others."""
+        every = self._read(path, pages)
+        return path, next(every), every
+
+    def _only(self, path: Path) -> Iterator[Frame]:
+        yield Frame(1, True, self.preprocess.decode(path))
+
+    def _read(self, path: Path, pages: bool) -> Iterator[_Read]:
+        frames = self.preprocess.decode.frames(path) if pages else self._only(path)
+        while True:
+            start = time.perf_counter()
+            try:
+                frame = next(frames)
+            except StopIteration:
+                return
+            except ImageError as error:
+                yield _Read(None, None, str(error), Timing(read=time.perf_counter() - start))
+                return
+            middle = time.perf_counter()
+            page = 0 if frame.single else frame.number
+            try:
+                ready = None if frame.pixels is None else self.preprocess.prepare(frame.pixels)
+            except (cv2.error, MemoryError) as error:
+                what = f"{written_name(page_name(path, page))}: cannot resize the picture ({type(error).__name__})"
+                yield _Read(None, None, what, Timing(middle - start), page)
+                continue
+            timing = Timing(middle - start, time.perf_counter() - middle)
+            yield _Read(frame.pixels, ready, frame.error, timing, page)
 
     def _finish(self, ready: NetworkInput) -> tuple[Detections, Timing, npt.NDArray[np.float32]]:
         start = time.perf_counter()
@@ -160,31 +191,6 @@ class Predictor:
         middle = time.perf_counter()
         detections = self.decoder.decode(maps, [ready.scale])[0]
         return detections, Timing(network=middle - start, postprocess=time.perf_counter() - middle), maps
-
-
-def find_pictures(place: Path, recursive: bool = False) -> list[Path]:
-    """List the pictures that a path stands for, sorted by name.
-
-    Args:
-        place: a file (taken whatever its ending is) or a folder.
-        recursive: look into folders inside the folder too.
-
-    Raises:
-        FileNotFoundError: if there is no such file or folder, or the folder holds no picture.
-    """
-    if place.is_file():
-        return [place]
-    if not place.is_dir():
-        raise FileNotFoundError(f"Global.infer_img: there is no file or folder {place}")
-    found = place.rglob("*") if recursive else place.iterdir()
-    pictures = sorted(path for path in found if path.suffix.lower() in PICTURE_SUFFIXES and not path.is_dir())
-    if not pictures:
-        hint = "" if recursive else "; to look into its subfolders too, add --recursive"
-        raise FileNotFoundError(
-            f"Global.infer_img: the folder {place} holds no picture "
-            f"(endings {', '.join(sorted(PICTURE_SUFFIXES))}){hint}"
-        )
-    return pictures
 
 
 def as_bgr(image: Image, img_mode: str) -> Image:

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ppocr_pse.data.pictures import jpeg_size, whole
+from ppocr_pse.data.decoding.headers import jpeg_header
+from ppocr_pse.data.pictures import whole
 from ppocr_pse.data.preprocess import DecodeImage, ImageError, NormalizeImage
 
 
@@ -34,14 +35,14 @@ def write_jpeg(path: Path, image: np.ndarray, orientation: int = 1, progressive:
 @pytest.mark.parametrize("progressive", [False, True])
 def test_size_is_in_the_header(tmp_path: Path, progressive: bool) -> None:
     path = write_jpeg(tmp_path / "a.jpg", smooth(123, 457), 6, progressive)
-    assert jpeg_size(np.fromfile(path, np.uint8)) == (123, 457)
+    assert jpeg_header(np.fromfile(path, np.uint8)).size == (123, 457)
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"\xff", b"\xff\xd8", b"\xff\xd8\xff\xe0\x00", b"\x89PNG\r\n\x1a\n" + b"x" * 40]
 )
 def test_no_size_in_what_is_no_jpeg(content: bytes) -> None:
-    assert jpeg_size(np.frombuffer(content, np.uint8)) is None
+    assert jpeg_header(np.frombuffer(content, np.uint8)) is None
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])

@@ -9,9 +9,10 @@ import pytest
 
 from ppocr_pse.data.dataset import pool_annotations
 from ppocr_pse.data.labels import read_labels
+from ppocr_pse.data.picture_files import find_pictures
 from ppocr_pse.data.preprocess import DecodeImage, DetResizeForTest, NormalizeImage, Preprocess
 from ppocr_pse.engine.evaluator import EvaluationStopped, evaluate
-from ppocr_pse.engine.predictor import PaddleNetwork, Predictor, as_bgr, find_pictures
+from ppocr_pse.engine.predictor import PaddleNetwork, Predictor, as_bgr
 from ppocr_pse.engine.ranks import RankWatch
 from ppocr_pse.metrics import DetMetric
 from ppocr_pse.postprocess import PSEDecoder
@@ -84,13 +85,18 @@ def test_pictures_of_a_folder(tmp_path: Path) -> None:
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(b"x")
     (tmp_path / "folder.jpg").mkdir()
-    assert [path.name for path in find_pictures(tmp_path)] == ["a.PNG", "b.jpg"]
-    assert [path.name for path in find_pictures(tmp_path, recursive=True)] == ["a.PNG", "b.jpg", "c.jpg", "d.jpg"]
+    assert [path.name for path in find_pictures(tmp_path)] == ["a.PNG", "b.jpg", "folder.jpg"]
+    every = ["a.PNG", "b.jpg", "folder.jpg", "c.jpg", "d.jpg"]
+    assert [path.name for path in find_pictures(tmp_path, recursive=True)] == every
+    (tmp_path / "folder.jpg" / "inside.png").symlink_to("absent.png")
+    every[2] = "inside.png"  # a folder that is looked into is no fault, whatever it is called
+    assert [path.name for path in find_pictures(tmp_path, recursive=True)] == every
+    (tmp_path / "sub" / "empty").mkdir()
     assert find_pictures(tmp_path / "notes.txt") == [tmp_path / "notes.txt"]
     with pytest.raises(FileNotFoundError, match="no file or folder"):
         find_pictures(tmp_path / "absent")
     with pytest.raises(FileNotFoundError, match=r"holds no picture.*--recursive"):
-        find_pictures(tmp_path / "folder.jpg")
+        find_pictures(tmp_path / "sub" / "empty")
 
 
 def test_the_network_goes_back_to_training(bars: Path) -> None:

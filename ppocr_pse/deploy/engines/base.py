@@ -131,7 +131,8 @@ class Place:
 
     def describe(self) -> str:
         """Name the device, and the threads of a cpu."""
-        return f"cpu, {self.threads} thread{'s'[: self.threads > 1]}" if self.kind == "cpu" else self.device
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        return f"cpu, {threads}" if self.kind == "cpu" else self.device
 
 
 def thread_count(threads: int | None) -> int:

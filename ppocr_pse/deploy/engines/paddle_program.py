@@ -33,7 +33,7 @@ class PaddleProgram:
         self._place = place
         self.tolerance = FLOAT32_TOLERANCE if place.kind == "cpu" else TF32_TOLERANCE
         program = exported.program
-        if program.suffix == ".pdmodel" and self._paddle.get_flags("FLAGS_enable_pir_api")["FLAGS_enable_pir_api"]:
+        if program.suffix == ".pdmodel" and int(self._paddle.__version__.partition(".")[0]) > 2:
             raise EngineError(f"Paddle {self._paddle.__version__} loads no {program.name}; take paddle_inference")
         try:
             self._paddle.set_device(place.device)

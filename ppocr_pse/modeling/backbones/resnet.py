@@ -90,9 +90,7 @@ class ResNet(nn.Layer):
         ValueError: for another number of layers, stem or pool_padding.
     """
 
-    def __init__(
-        self, layers: int = 50, stem: str = "conv7", pool_padding: str = "both", in_channels: int = 3
-    ) -> None:
+    def __init__(self, layers: int = 50, stem: str = "conv7", pool_padding: str = "both", in_channels: int = 3) -> None:
         super().__init__()
         if layers not in BLOCKS:
             raise ValueError(f"ResNet: layers is {layers!r}, expected one of {sorted(BLOCKS)}")

@@ -45,7 +45,7 @@ def test_training_and_evaluation_read_the_files(configs: Path, icdar: Path) -> N
     for annotation in pool.annotations:
         assert [p.tolist() for p in annotation.polygons] == [p.tolist() for p in by_name[annotation.image].polygons]
     batch = next(iter(build_train_loader(config, pool)(0)))
-    assert len(batch) == 2 and batch.faults == () and batch.image.shape == (2, 3, 640, 640)
+    assert len(batch) == 2 and batch.faults == () and tuple(batch.image.shape) == (2, 3, 640, 640)
     assert np.asarray(batch.text).any()
     evaluation = build_annotations(config, "Eval")
     assert len(evaluation.annotations) == 4 and evaluation.problems == ()
