@@ -22,7 +22,7 @@ from ppocr_pse.deploy.probe import probe_input, relative_difference
 from ppocr_pse.deploy.spec import describe_decoder, describe_preprocess, read_spec
 from ppocr_pse.engine.predictor import PaddleNetwork
 from tests.conftest import write_pictures
-from tests.deploy.conftest import make_network, names_in
+from tests.deploy.conftest import PROGRAM, make_network, names_in
 
 SMALL = [
     "Global.use_gpu=false",
@@ -72,7 +72,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[str
 
 def test_the_export_is_complete(made: tuple[Path, Path, list[str]]) -> None:
     files = set(names_in(made[1])) - {"inference.onnx"}
-    assert files == {"inference.json", "inference.pdiparams", "inference.yml"}
+    assert files == {PROGRAM, "inference.pdiparams", "inference.yml"}
 
 
 def test_verifying_a_good_export(made: tuple[Path, Path, list[str]], capfd: pytest.CaptureFixture) -> None:

@@ -95,13 +95,14 @@ def test_the_limit_is_a_key_and_can_be_taken_off(run, tmp_path: Path, capsys: py
     assert "max_pixels is -1" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_what_may_not_be_read_is_named(run, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     (folder / "closed").mkdir(parents=True)
     (folder / "a.png").write_bytes(b"x")
     (folder / "a.png").chmod(0)
     (folder / "closed").chmod(0)
+    if os.access(folder / "a.png", os.R_OK):
+        pytest.skip("this user (root?) may read everything")
     try:
         assert run(folder, tmp_path / "r.txt", flags=["--recursive"]) == 1
     finally:

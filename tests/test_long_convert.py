@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
+import subprocess
 import sys
-import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,25 +24,11 @@ from ppocr_pse.build import build_model
 from ppocr_pse.cli.convert_weights import main
 from ppocr_pse.convert import describe, read_weights, translate
 from ppocr_pse.engine.checkpoint import load_params
+from tests.convert.networks import LAYERS, bare_package, filled
 
 pytestmark = pytest.mark.long
 IMAGE = np.random.default_rng(5).standard_normal((1, 3, 96, 160)).astype(np.float32)
 ODD = IMAGE[:, :, :75, :101]  # neither even nor a multiple of the stride
-
-
-def filled(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Random values that keep activations near 1 through 152 layers."""
-    x = rng.standard_normal(shape)
-    if "var" in name:
-        x = 1 + 0.3 * abs(x)
-    elif len(shape) in (2, 4):
-        x = x * np.sqrt(2 / np.prod(shape[1:]))
-    elif name.endswith(("weight", "gamma")):
-        last = any(part in name for part in ("bn3.", "downsample.1.", "down_sample.1."))
-        x = (0.4 if last else 1.0) + 0.1 * x
-    else:
-        x = 0.2 * x
-    return x.astype(np.float32)
 
 
 def fill_torch(model: Any) -> Any:
@@ -86,21 +73,7 @@ def compare(label: str, count: int, ours: list[Any], theirs: list[np.ndarray]) -
     assert largest > 0.05, "the outputs are as good as zero: they show nothing"
 
 
-def bare_package(name: str) -> None:
-    """Make a package importable without running its `__init__`, which would ask for all that the program needs."""
-    if name in sys.modules:
-        return
-    top = importlib.util.find_spec(name.split(".")[0])
-    if top is None or not top.submodule_search_locations:
-        pytest.skip(f"{name.split('.')[0]} is not installed (pip install --no-deps {name.split('.')[0]})")
-    package = types.ModuleType(name)
-    package.__path__ = [str(Path(top.submodule_search_locations[0]).joinpath(*name.split(".")[1:]))]
-    sys.modules[name] = package
-
-
 # ---- PyTorch
-
-LAYERS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 
 
 def authors_psenet(layers: int, flat: bool) -> Any:
@@ -260,7 +233,13 @@ def test_torchvision(tmp_path: Path, layers: int) -> None:
 def bare_torchvision() -> None:
     """Import torchvision without its compiled kernels: its wheel may have been made for another build of torch."""
     pytest.importorskip("torch")
+    needs("torchvision")
     bare_package("torchvision")
+
+
+def needs(program: str) -> None:
+    if program not in sys.modules and importlib.util.find_spec(program) is None:
+        pytest.skip(f"{program} is not installed (pip install --no-deps {program})")
 
 
 @pytest.mark.parametrize(
@@ -321,57 +300,18 @@ def test_half_precision_torch(tmp_path: Path, half: str) -> None:
 # ---- MindSpore and PaddleClas
 
 
-def mindocr_psenet(kind: str) -> Any:
-    ms = pytest.importorskip("mindspore")
-    for package in (
-        "",
-        ".models",
-        ".models.backbones",
-        ".models.backbones.mindcv_models",
-        ".models.necks",
-        ".models.heads",
-    ):
-        bare_package(f"mindocr{package}")
-    backbones = "mindocr.models.backbones"
-    fpn = importlib.import_module("mindocr.models.necks.fpn").PSEFPN
-    head = importlib.import_module("mindocr.models.heads.det_pse_head").PSEHead
-    if kind == "mv3":
-        build = importlib.import_module(f"{backbones}.det_mobilenet").DetMobileNetV3
-        parameters = {"se_version": "SqueezeExciteV2", "always_expand": True}
-        backbone = build("large", alpha=0.5, out_stages=[5, 8, 14, 20], bottleneck_params=parameters)
-    else:
-        build = importlib.import_module(f"{backbones}.det_resnet")
-        block = build.BasicBlock if kind == "r18" else build.Bottleneck
-        backbone = build.DetResNet(block, list(LAYERS[int(kind[1:])]))
-    width, hidden = {"mv3": (96, 96), "r152": (128, 256)}.get(kind, (256, 256))
-
-    class PSENet(ms.nn.Cell):
-        def __init__(self) -> None:
-            super().__init__()
-            self.backbone = backbone
-            self.neck = fpn(backbone.out_channels, width)
-            self.head = head(width, hidden, 7)
-
-        def construct(self, x: Any) -> Any:
-            return self.head(self.neck(self.backbone(x)))
-
-    model = PSENet()
-    rng = np.random.default_rng(3)
-    for parameter in model.get_parameters():
-        parameter.set_data(ms.Tensor(filled(parameter.name, parameter.shape, rng)))
-    model.set_train(False)
-    return model
-
-
 @pytest.mark.parametrize("image", [IMAGE, ODD], ids=["even", "odd"])
 @pytest.mark.parametrize("kind", ["r50", "r152", "mv3"])
 def test_mindocr(tmp_path: Path, kind: str, image: np.ndarray) -> None:
-    ms = pytest.importorskip("mindspore")
-    model = mindocr_psenet(kind)
-    file = tmp_path / "psenet.ckpt"
-    ms.save_checkpoint(model, str(file))
-    theirs = model(ms.Tensor(np.ascontiguousarray(image))).asnumpy()
-    ours, count = converted(file, tmp_path, "mindocr")
+    for package in ("mindspore", "mindocr"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed (pip install mindspore; pip install --no-deps mindocr)")
+    np.save(tmp_path / "image.npy", image)
+    # a process of its own: MindSpore and Paddle bring two oneDNN libraries that do not bear each other
+    command = [sys.executable, "-m", "tests.convert.mindocr_network", kind, str(tmp_path)]
+    subprocess.run(command, check=True, cwd=Path(__file__).parent.parent)
+    ours, count = converted(tmp_path / "psenet.ckpt", tmp_path, "mindocr")
+    theirs = np.load(tmp_path / "maps.npy")
     compare(f"MindOCR PSENet {kind}", count, [ours(paddle.to_tensor(image))["maps"]], [theirs])
 
 
@@ -392,10 +332,13 @@ def test_paddleclas_resnet(tmp_path: Path, name: str) -> None:
 
 
 def paddleclas(module: str) -> Any:
+    needs("paddleclas")
     for package in ("", ".ppcls", ".ppcls.arch", ".ppcls.arch.backbone", ".ppcls.arch.backbone.legendary_models"):
         bare_package(f"paddleclas{package}")
     sys.modules.setdefault("ppcls", sys.modules["paddleclas.ppcls"])
     bare_package("paddleclas.ppcls.utils")
+    logger = importlib.import_module("paddleclas.ppcls.utils.logger")
+    logger._logger = logging.getLogger("paddleclas")
     return importlib.import_module(f"paddleclas.ppcls.arch.backbone.legendary_models.{module}")
 
 

@@ -38,10 +38,10 @@ def kind_of(path: Path) -> str:
         head = file.read(64)
     if zipfile.is_zipfile(path):
         return "torch"
-    if head[:1] == b"\x80":
-        return "torch" if LEGACY_MAGIC.to_bytes(10, "little") in head else "paddle"
     if head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= path.stat().st_size - 8:
         return "safetensors"
+    if head[:1] == b"\x80":
+        return "torch" if LEGACY_MAGIC.to_bytes(10, "little") in head else "paddle"
     if head[:1] == b"\x0a":
         return "mindspore"
     if tarfile.is_tarfile(path):

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ppocr_pse.data.line_names import read_name
 from ppocr_pse.types import Annotation, Polygon
 
 DONT_CARE = ("###", "*")
@@ -102,7 +103,7 @@ def parse_label_line(line: str, data_dir: Path, source: str, delimiter: str = "\
         polygons.append(polygon)
         texts.append(text)
     ignored = np.array([text in DONT_CARE for text in texts], bool)
-    return Annotation(data_dir / name, tuple(polygons), ignored, tuple(texts), source), problems
+    return Annotation(data_dir / read_name(name), tuple(polygons), ignored, tuple(texts), source), problems
 
 
 def read_labels(path: Path, data_dir: Path, delimiter: str = "\t") -> LabelFile:

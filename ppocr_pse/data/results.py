@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ppocr_pse.data.line_names import read_name
+
 FloatPolygon = npt.NDArray[np.float64]
 Detection = tuple[FloatPolygon, float]
 """Outline and score; the score is NaN when there is none."""
@@ -123,7 +125,7 @@ def _read_lines(path: Path, problems: list[str]) -> Iterator[PictureResults]:
         if not isinstance(entries, list) or not name.strip():
             problems.append(f"{source}: got {line[:60]!r}, expected PATH<TAB>[...] with a JSON list of texts; left out")
             continue
-        yield _picture(name, enumerate(entries, 1), _parse_json, source, ": text ", problems)
+        yield _picture(read_name(name), enumerate(entries, 1), _parse_json, source, ": text ", problems)
 
 
 def _parse_json(entry: Any) -> Detection:

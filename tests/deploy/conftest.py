@@ -15,6 +15,8 @@ from ppocr_pse.deploy.export import export_model
 from ppocr_pse.deploy.spec import InferenceSpec
 from ppocr_pse.postprocess import PSEDecoder
 
+PROGRAM = "inference.pdmodel" if paddle.__version__.startswith("2.") else "inference.json"
+
 
 class TinyNetwork(nn.Layer):
     """Strides and upsampling like the real one's: odd sizes are rounded up at every level."""

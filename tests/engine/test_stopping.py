@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 
 import pytest
 
 from ppocr_pse.engine.stopping import REASONS, Patience, StopRequest
-
-
-@pytest.fixture(autouse=True)
-def own_handlers() -> Iterator[None]:
-    former = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield
-    for number, handler in former.items():
-        signal.signal(number, handler)
 
 
 def test_a_signal_is_remembered() -> None:

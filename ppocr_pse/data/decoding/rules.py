@@ -31,8 +31,8 @@ def allow(path: Path, size: tuple[int, int], rules: Rules, possible: bool = True
     height, width = size
     if rules.max_pixels and height * width > rules.max_pixels:
         raise ImageError(
-            f"{printable(path)}: the picture is {width} x {height}, {height * width / 1e6:.0f} megapixels, more than "
-            f"the limit of {rules.max_pixels / 1e6:g}; allow it with Global.max_pixels (0: no limit) for detection, "
+            f"{printable(path)}: the picture is {width} x {height}, {height * width:,} pixels, more than the "
+            f"limit of {rules.max_pixels:,}; allow it with Global.max_pixels (0: no limit) for detection, "
             "DecodeImage.max_pixels elsewhere"
         )
     if not possible:

@@ -39,7 +39,7 @@ class Shortcut(ConvBN):
         """Return float (B, out_channels, H/2, W/2), or of unchanged size when not pooled."""
         if self.pooled:
             x = F.avg_pool2d(x, kernel_size=2, stride=2, padding=0, ceil_mode=True)
-        return super().forward(x)
+        return self._batch_norm(self._conv(x))  # written out: Paddle 2.6 cannot export super()
 
 
 class Bottleneck(nn.Layer):
