@@ -54,9 +54,9 @@ def write_pictures(folder: Path, count: int, size: tuple[int, int] = (96, 128), 
 @pytest.fixture(scope="session")
 def plugin(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Environment of a process that has the test device `iluvatar_gpu`; see tests/plugin/."""
-    from tests.plugin.build import compile_plugin, environment_of, find_compiler
-
     import paddle
+
+    from tests.plugin.build import compile_plugin, environment_of, find_compiler
 
     if paddle.__version__.startswith("2."):
         pytest.skip("the device plugin of these tests is written against the header of Paddle 3")

@@ -36,8 +36,8 @@ ALLOWED = {
     },
     "build_deploy": {"schema", "config", "components", "build_data", "deploy", "engine"},
     "cli": {
-        "types", "schema", "config", "build", "build_deploy", "convert", "deploy", "data", "engine", "metrics", "report",
-        "visualize", "__init__",
+        "types", "schema", "config", "build", "build_deploy", "convert", "deploy", "data", "engine", "metrics",
+        "report", "visualize", "__init__",
     },
     "__init__": {"types", "deploy"},
 }  # fmt: skip

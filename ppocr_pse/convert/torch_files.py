@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import math
 import pickle
 import struct
 import zipfile
@@ -58,6 +59,8 @@ class Strided:
         if flat is None or len(self.shape) != len(self.strides) or min((self.offset, *self.shape, *self.strides)) < 0:
             raise ConvertError(f"{source}: a tensor of shape {self.shape} has no data; copy the file again")
         last = self.offset + sum((side - 1) * step for side, step in zip(*sizes, strict=True))
+        if math.prod(self.shape) > flat.size:
+            raise ConvertError(f"{source}: a tensor of shape {self.shape} reaches past its storage; copy it again")
         if 0 in self.shape:
             return np.zeros(self.shape, flat.dtype)
         if last >= flat.size:

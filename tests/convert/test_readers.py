@@ -80,8 +80,9 @@ def test_a_window_past_its_storage_is_refused(tmp_path: Path) -> None:
         writers.Tensor(block, (2,), (6,)),
         writers.Tensor(block, (2,), (1,), 5),
         writers.Tensor(block, (2,), (-1,), 3),
+        writers.Tensor(block, (10**12,), (0,)),
     ):
-        with pytest.raises(ConvertError, match="past its storage|no data"):
+        with pytest.raises(ConvertError, match=r"past its storage|no data"):
             read_torch(writers.write_torch(tmp_path / "f", {"x": bad}))
 
 
@@ -198,20 +199,20 @@ def test_a_file_cut_off_anywhere_is_an_error_in_words(tmp_path: Path, form: str)
             read_weights(cut)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_any_bytes_give_an_error_in_words_or_arrays(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    folder = tmp_path_factory.mktemp("damage")
+    folder = tmp_path_factory.getbasetemp()
     form = data.draw(st.sampled_from([*WRITERS, "mindspore"]))
     write = WRITERS.get(form, lambda file: writers.write_mindspore(file, {"conv.half": ARRAYS["conv.half"]}))
-    content = bytearray(write(folder / "file").read_bytes())
+    content = bytearray(write(folder / "damaged").read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    (folder / "file").write_bytes(bytes(content))
+    (folder / "damaged").write_bytes(bytes(content))
     try:
-        found, _ = read_weights(folder / "file")
+        found, _ = read_weights(folder / "damaged")
     except ConvertError:
         return
     assert all(isinstance(value, np.ndarray) for value in found.values())

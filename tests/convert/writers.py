@@ -37,7 +37,7 @@ class Tensor:
 
 
 def tensor(key: str, array: np.ndarray, dtype: str | None = None) -> Tensor:
-    strides = tuple(step // array.itemsize for step in np.ascontiguousarray(array).strides)
+    strides = tuple(int(np.prod(array.shape[i + 1 :])) for i in range(array.ndim))
     return Tensor(Block(key, dtype or str(array.dtype), array.ravel()), array.shape, strides)
 
 
