@@ -1,4 +1,4 @@
-"""Copy the pictures of a folder or a zip to a folder, GIFs as PNG: OpenCV, which reads the pictures, has no GIF."""
+"""Copy the pictures of a folder or a zip to a folder, GIFs as PNG, for programs that read pictures by OpenCV."""
 
 from __future__ import annotations
 
