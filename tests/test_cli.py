@@ -171,7 +171,11 @@ def test_no_two_drawn_pictures_share_a_name(tmp_path: Path) -> None:
     [
         ("train.py", ["-c", "configs/det/absent.yml"], "cannot read the configuration"),
         ("train.py", ["-c", CONFIG, "-o", "Global.epoch_nums=1"], "did you mean 'epoch_num'?"),
-        ("train.py", ["-c", CONFIG, "-o", "Train.dataset.label_file_list=[/absent/label.txt]"], "cannot read the label file"),
+        (
+            "train.py",
+            ["-c", CONFIG, "-o", "Train.dataset.label_file_list=[/absent/label.txt]"],
+            "cannot read the label file",
+        ),
         ("eval.py", ["-c", CONFIG, "-o", "Global.checkpoints=/absent/best"], "error: "),
         ("infer_det.py", ["-c", CONFIG], "no pictures are named"),
     ],
