@@ -340,8 +340,16 @@ def test_raw_and_averaged_weights_are_both_evaluated(tmp_path: Path, caplog: pyt
 
 @pytest.mark.parametrize("mean", [False, True])
 def test_accumulated_batches_equal_one_large_batch(tmp_path: Path, mean: bool) -> None:
-    class Joined(FakeLoader):
-        """The batches of FakeLoader, put together by threes."""
+    class Uneven(FakeLoader):
+        """Every other batch has one sample instead of two, so that a mean of means would be wrong."""
+
+        def __call__(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+            for k, batch in enumerate(super().__call__(epoch, start)):
+                size = 1 + k % 2
+                yield Batch(batch.image[:size], None, None, None, batch.sources[:size])
+
+    class Joined(Uneven):
+        """Those batches, put together by threes."""
 
         def __len__(self) -> int:
             return (self.steps + 2) // 3
@@ -350,10 +358,16 @@ def test_accumulated_batches_equal_one_large_batch(tmp_path: Path, mean: bool) -
             parts = list(super().__call__(epoch, 0))
             for k in range(0, self.steps, 3):
                 some = parts[k : k + 3]
-                yield Batch(paddle.concat([part.image for part in some]), None, None, None, ("a.jpg",) * 2 * len(some))
+                yield Batch(
+                    paddle.concat([part.image for part in some]),
+                    None,
+                    None,
+                    None,
+                    sum((part.sources for part in some), ()),
+                )
 
     results = []
-    for loader, accumulate in ((FakeLoader(8), 3), (Joined(8), 1)):
+    for loader, accumulate in ((Uneven(8), 3), (Joined(8), 1)):
         run = trainer(tmp_path, Plan(2, accumulate_steps=accumulate, loss_is_mean=mean), loader)
         run.loss = SquareLoss(mean)
         run.fit()

@@ -26,7 +26,7 @@ from ppocr_pse.data.formats import (
     totaltext,
 )
 from ppocr_pse.data.formats.guess import guess_format
-from ppocr_pse.data.formats.records import Item
+from ppocr_pse.data.formats.records import Item, collect
 from ppocr_pse.data.formats.writing import Written
 from ppocr_pse.data.labels import LabelError, LabelFile
 from ppocr_pse.types import Annotation
@@ -39,23 +39,6 @@ Streamer = Callable[[Path, Path], Iterator[Item]]
 """``stream(labels, data_dir)``: annotations as they are read, and a LabelError for each thing left out."""
 Writer = Callable[[Iterable[Annotation], Path, Path, bool], Written]
 """``write(annotations, target, data_dir, fit)``; ``fit`` lets polygons be changed to what the format can hold."""
-
-FORMATS: Mapping[str, Reader] = MappingProxyType(
-    {
-        "ppocr": ppocr.read,
-        "icdar2015": icdar2015.read,
-        "mlt2017": mlt2017.read,
-        "ctw1500": ctw1500.read,
-        "totaltext": totaltext.read,
-        "msra_td500": msra_td500.read,
-        "synthtext": synthtext.read,
-        "mindocr": mindocr.read,
-        "ppocrlabel": ppocrlabel.read,
-        "labelme": labelme.read,
-        "coco_text": coco_text.read,
-        "mmocr": mmocr.read,
-    }
-)
 
 STREAMS: Mapping[str, Streamer] = MappingProxyType(
     {
@@ -72,6 +55,15 @@ STREAMS: Mapping[str, Streamer] = MappingProxyType(
         "coco_text": coco_text.stream,
         "mmocr": mmocr.stream,
     }
+)
+
+
+def _reader_of(stream: Streamer) -> Reader:
+    return lambda labels, data_dir: collect(stream(labels, data_dir), labels)
+
+
+FORMATS: Mapping[str, Reader] = MappingProxyType(
+    {**{name: _reader_of(stream) for name, stream in STREAMS.items()}, "ppocr": ppocr.read}
 )
 
 WRITERS: Mapping[str, Writer] = MappingProxyType(

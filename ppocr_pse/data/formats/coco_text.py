@@ -17,28 +17,15 @@ from typing import Any
 import numpy as np
 
 from ppocr_pse.data.formats.json_files import JSON_NAMES, box_corners, field_of, flat_points, load_json
-from ppocr_pse.data.formats.records import Item, Reading, Text, collect, each_picture, make_text, picture_items
+from ppocr_pse.data.formats.records import Item, Reading, Text, each_picture, make_text, picture_items
 from ppocr_pse.data.formats.sources import Source
 from ppocr_pse.data.formats.writing import Written, open_file, picture_size, plain_numbers, relative_name, texts_of
-from ppocr_pse.data.labels import LabelError, LabelFile
+from ppocr_pse.data.labels import LabelError
 from ppocr_pse.polygons import area
 from ppocr_pse.types import Annotation
 
 SETS = ("train", "val", "test")
 LEGIBILITY = {"legible": False, "illegible": True}
-
-
-def read(labels: Path, data_dir: Path) -> LabelFile:
-    """Read an annotation file.
-
-    Args:
-        labels: the JSON file (or a zip with it); ``#SET`` after it chooses a set.
-        data_dir: folder of the pictures (COCO's train2014: all sets are in it).
-
-    Raises:
-        LabelError: if nothing can be used.
-    """
-    return collect(stream(labels, data_dir), labels)
 
 
 def split_set(labels: Path) -> tuple[Path, str | None]:
@@ -56,7 +43,15 @@ def split_set(labels: Path) -> tuple[Path, str | None]:
 
 
 def stream(labels: Path, data_dir: Path) -> Iterator[Item]:
-    """The same as ``read``, picture by picture; the file itself is loaded as a whole."""
+    """Read an annotation file, picture by picture; the file itself is loaded as a whole.
+
+    Args:
+        labels: the JSON file (or a zip with it); ``#SET`` after it chooses a set.
+        data_dir: folder of the pictures (COCO's train2014: all sets are in it).
+
+    Raises:
+        LabelError: if there is nothing of this format.
+    """
     file, chosen = split_set(labels)
 
     def items(source: Source, match: re.Match[str]) -> Iterator[Item]:

@@ -24,7 +24,6 @@ from ppocr_pse.data.formats.records import (
     Item,
     Reading,
     Text,
-    collect,
     each_picture,
     make_text,
     numbers,
@@ -34,7 +33,7 @@ from ppocr_pse.data.formats.records import (
 )
 from ppocr_pse.data.formats.sources import Source
 from ppocr_pse.data.formats.writing import Written, one_line, whole_numbers, write_each
-from ppocr_pse.data.labels import LabelError, LabelFile
+from ppocr_pse.data.labels import LabelError
 from ppocr_pse.types import Annotation, Polygon
 
 NAMES = re.compile(r"(?P<stem>.+)\.(?P<kind>txt|xml)", re.IGNORECASE)
@@ -44,21 +43,16 @@ _SEPARATOR = "####"
 _TEST_NAME = re.compile(r"000(\d{4})")
 
 
-def read(labels: Path, data_dir: Path) -> LabelFile:
-    """Read annotations of any of the three forms.
+def stream(labels: Path, data_dir: Path) -> Iterator[Item]:
+    """Read annotations of any of the three forms, picture by picture.
 
     Args:
         labels: folder or zip of ``.xml`` or ``.txt`` files, or one such file.
         data_dir: folder of the pictures.
 
     Raises:
-        LabelError: if nothing can be used.
+        LabelError: if there is nothing of this format.
     """
-    return collect(stream(labels, data_dir), labels)
-
-
-def stream(labels: Path, data_dir: Path) -> Iterator[Item]:
-    """The same as ``read``, picture by picture."""
     pictures = PictureFolder(data_dir)
 
     def items(source: Source, match: re.Match[str]) -> Iterator[Item]:

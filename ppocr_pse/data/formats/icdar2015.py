@@ -14,21 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ppocr_pse.data.formats.picture_folder import PictureFolder
 from ppocr_pse.data.formats.records import (
     Item,
     Text,
-    collect,
-    each_picture,
     make_text,
     numbers,
     pairs,
-    picture_items,
-    read_lines,
+    texts_by_picture,
 )
-from ppocr_pse.data.formats.sources import Source
 from ppocr_pse.data.formats.writing import Written, one_line, whole_numbers, write_each
-from ppocr_pse.data.labels import LabelError, LabelFile
+from ppocr_pse.data.labels import LabelError
 from ppocr_pse.polygons import min_area_quad, order_clockwise
 from ppocr_pse.types import Annotation, Polygon
 
@@ -37,27 +32,17 @@ MARK = "###"
 _QUOTED = re.compile(r'\s*"(.*)"\s*')
 
 
-def read(labels: Path, data_dir: Path) -> LabelFile:
-    """Read ground truth.
+def stream(labels: Path, data_dir: Path) -> Iterator[Item]:
+    """Read ground truth, picture by picture.
 
     Args:
         labels: folder or zip of ``gt_NAME.txt``, or one such file.
         data_dir: folder of the pictures, or the folder above several of them.
 
     Raises:
-        LabelError: if nothing can be used.
+        LabelError: if there is nothing of this format.
     """
-    return collect(stream(labels, data_dir), labels)
-
-
-def stream(labels: Path, data_dir: Path) -> Iterator[Item]:
-    """The same as ``read``, picture by picture."""
-    pictures = PictureFolder(data_dir)
-
-    def items(source: Source, match: re.Match[str]) -> Iterator[Item]:
-        return picture_items(pictures.find(match["stem"]), read_lines(source, parse), f"{source.place}:1")
-
-    return each_picture(labels, NAMES, "gt_NAME.txt", items)
+    return texts_by_picture(labels, data_dir, NAMES, "gt_NAME.txt", parse)
 
 
 def parse(line: str) -> Text:

@@ -17,7 +17,7 @@ import numpy as np
 
 from ppocr_pse.data.formats.json_files import JSON_NAMES, box_corners, field_of, load_json
 from ppocr_pse.data.formats.picture_folder import first_existing
-from ppocr_pse.data.formats.records import Item, Reading, Text, collect, each_picture, make_text, picture_items
+from ppocr_pse.data.formats.records import Item, Reading, Text, each_picture, make_text, picture_items
 from ppocr_pse.data.formats.sources import Source
 from ppocr_pse.data.formats.writing import (
     Written,
@@ -27,28 +27,23 @@ from ppocr_pse.data.formats.writing import (
     plain_numbers,
     relative_name,
 )
-from ppocr_pse.data.labels import DONT_CARE, LabelError, LabelFile
+from ppocr_pse.data.labels import DONT_CARE, LabelError
 from ppocr_pse.types import Annotation
 
 IGNORE_FLAGS = ("difficult", "ignore", "illegible")
 _POLYGONS = ("polygon", "rotation", "quadrilateral")
 
 
-def read(labels: Path, data_dir: Path) -> LabelFile:
-    """Read annotations.
+def stream(labels: Path, data_dir: Path) -> Iterator[Item]:
+    """Read annotations, picture by picture.
 
     Args:
         labels: folder or zip of JSON files, or one such file.
         data_dir: where pictures are looked for by ``imagePath``, then by its file name; then beside the JSON file.
 
     Raises:
-        LabelError: if nothing can be used.
+        LabelError: if there is nothing of this format.
     """
-    return collect(stream(labels, data_dir), labels)
-
-
-def stream(labels: Path, data_dir: Path) -> Iterator[Item]:
-    """The same as ``read``, picture by picture."""
 
     def items(source: Source, match: re.Match[str]) -> Iterator[Item]:
         loaded = load_json(source)

@@ -11,27 +11,22 @@ from pathlib import Path
 
 from ppocr_pse.data.formats import ppocr
 from ppocr_pse.data.formats.picture_folder import PictureFolder
-from ppocr_pse.data.formats.records import Item, collect
+from ppocr_pse.data.formats.records import Item
 from ppocr_pse.data.formats.writing import Written, unique_names
-from ppocr_pse.data.labels import LabelError, LabelFile, read_labels
+from ppocr_pse.data.labels import LabelError, read_labels
 from ppocr_pse.types import Annotation
 
 
-def read(labels: Path, data_dir: Path) -> LabelFile:
-    """Read a label file.
+def stream(labels: Path, data_dir: Path) -> Iterator[Item]:
+    """Read a label file, problems first.
 
     Args:
         labels: the file.
         data_dir: folder of the pictures, or the folder above several of them.
 
     Raises:
-        LabelError: if nothing can be used.
+        LabelError: if there is nothing of this format.
     """
-    return collect(stream(labels, data_dir), labels)
-
-
-def stream(labels: Path, data_dir: Path) -> Iterator[Item]:
-    """The same as ``read``, problems first."""
     pictures = PictureFolder(data_dir)
     found = read_labels(labels, data_dir)
     yield from map(LabelError, found.problems)

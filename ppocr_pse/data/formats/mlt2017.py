@@ -7,25 +7,19 @@ name of the annotation file is meant, whatever its ending. Don't-care is exactly
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from ppocr_pse.data.formats.icdar2015 import NAMES, is_mark
-from ppocr_pse.data.formats.picture_folder import PictureFolder
 from ppocr_pse.data.formats.records import (
     Item,
     Text,
-    collect,
-    each_picture,
     make_text,
     numbers,
     pairs,
-    picture_items,
-    read_lines,
+    texts_by_picture,
 )
-from ppocr_pse.data.formats.sources import Source
-from ppocr_pse.data.labels import LabelError, LabelFile
+from ppocr_pse.data.labels import LabelError
 
 LANGUAGES = frozenset(
     ("Arabic", "Bangla", "Chinese", "Hindi", "Japanese", "Korean", "Latin", "Mixed", "None", "Symbols")
@@ -33,27 +27,17 @@ LANGUAGES = frozenset(
 """Those of MLT 2017 and, with Hindi, 2019; only for telling the format, any word is read."""
 
 
-def read(labels: Path, data_dir: Path) -> LabelFile:
-    """Read ground truth.
+def stream(labels: Path, data_dir: Path) -> Iterator[Item]:
+    """Read ground truth, picture by picture.
 
     Args:
         labels: folder or zip of ``gt_NAME.txt``, or one such file.
         data_dir: folder of the pictures, or the folder above the eight training folders.
 
     Raises:
-        LabelError: if nothing can be used.
+        LabelError: if there is nothing of this format.
     """
-    return collect(stream(labels, data_dir), labels)
-
-
-def stream(labels: Path, data_dir: Path) -> Iterator[Item]:
-    """The same as ``read``, picture by picture."""
-    pictures = PictureFolder(data_dir)
-
-    def items(source: Source, match: re.Match[str]) -> Iterator[Item]:
-        return picture_items(pictures.find(match["stem"]), read_lines(source, parse), f"{source.place}:1")
-
-    return each_picture(labels, NAMES, "gt_NAME.txt", items)
+    return texts_by_picture(labels, data_dir, NAMES, "gt_NAME.txt", parse)
 
 
 def parse(line: str) -> Text:

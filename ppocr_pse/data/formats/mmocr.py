@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from ppocr_pse.data.formats.json_files import JSON_NAMES, box_corners, field_of, flat_points, load_json, write_list
-from ppocr_pse.data.formats.records import Item, Reading, Text, collect, each_picture, make_text, picture_items
+from ppocr_pse.data.formats.records import Item, Reading, Text, each_picture, make_text, picture_items
 from ppocr_pse.data.formats.sources import Source
 from ppocr_pse.data.formats.writing import Written, open_file, picture_size, plain_numbers, relative_name, texts_of
-from ppocr_pse.data.labels import LabelError, LabelFile
+from ppocr_pse.data.labels import LabelError
 from ppocr_pse.types import Annotation
 
 _HEAD = (
@@ -25,21 +25,16 @@ _HEAD = (
 )
 
 
-def read(labels: Path, data_dir: Path) -> LabelFile:
-    """Read an annotation file.
+def stream(labels: Path, data_dir: Path) -> Iterator[Item]:
+    """Read an annotation file, picture by picture.
 
     Args:
         labels: the JSON file (or a zip of such files).
         data_dir: MMOCR's data_root, from which ``img_path`` starts.
 
     Raises:
-        LabelError: if nothing can be used.
+        LabelError: if there is nothing of this format.
     """
-    return collect(stream(labels, data_dir), labels)
-
-
-def stream(labels: Path, data_dir: Path) -> Iterator[Item]:
-    """The same as ``read``, picture by picture."""
 
     def items(source: Source, match: re.Match[str]) -> Iterator[Item]:
         for index, picture in enumerate(field_of(load_json(source), "data_list", list)):

@@ -12,44 +12,29 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ppocr_pse.data.formats.picture_folder import PictureFolder
 from ppocr_pse.data.formats.records import (
     Item,
     Text,
-    collect,
-    each_picture,
     make_text,
     numbers,
-    picture_items,
-    read_lines,
+    texts_by_picture,
 )
-from ppocr_pse.data.formats.sources import Source
-from ppocr_pse.data.labels import LabelError, LabelFile
+from ppocr_pse.data.labels import LabelError
 
 NAMES = re.compile(r"(?P<stem>.+)\.gt", re.IGNORECASE)
 
 
-def read(labels: Path, data_dir: Path) -> LabelFile:
-    """Read ground truth.
+def stream(labels: Path, data_dir: Path) -> Iterator[Item]:
+    """Read ground truth, picture by picture.
 
     Args:
         labels: folder or zip of ``.gt`` files, or one such file.
         data_dir: folder of the pictures; the same folder, as the data set comes.
 
     Raises:
-        LabelError: if nothing can be used.
+        LabelError: if there is nothing of this format.
     """
-    return collect(stream(labels, data_dir), labels)
-
-
-def stream(labels: Path, data_dir: Path) -> Iterator[Item]:
-    """The same as ``read``, picture by picture."""
-    pictures = PictureFolder(data_dir)
-
-    def items(source: Source, match: re.Match[str]) -> Iterator[Item]:
-        return picture_items(pictures.find(match["stem"], ".JPG"), read_lines(source, parse), f"{source.place}:1")
-
-    return each_picture(labels, NAMES, "NAME.gt", items)
+    return texts_by_picture(labels, data_dir, NAMES, "NAME.gt", parse, ".JPG")
 
 
 def parse(line: str) -> Text:

@@ -18,31 +18,26 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ppocr_pse.data.formats.picture_folder import first_existing
-from ppocr_pse.data.formats.records import Item, collect
+from ppocr_pse.data.formats.records import Item
 from ppocr_pse.data.formats.sources import Source, decode, open_sources
 from ppocr_pse.data.formats.writing import Written, marked_texts, open_file, plain_numbers, unique_names
-from ppocr_pse.data.labels import DONT_CARE, LabelError, LabelFile, parse_label_line, parse_text
+from ppocr_pse.data.labels import DONT_CARE, LabelError, parse_label_line, parse_text
 from ppocr_pse.types import Annotation
 
 LABELS, STATES, PROPOSALS = "Label.txt", "fileState.txt", "Cache.cach"
 _CONFIRMED = "1"
 
 
-def read(labels: Path, data_dir: Path) -> LabelFile:
-    """Read labels.
+def stream(labels: Path, data_dir: Path) -> Iterator[Item]:
+    """Read labels, picture by picture.
 
     Args:
         labels: folder or zip with ``Label.txt``, or a file of that form.
         data_dir: the folder that was opened, or the one above it.
 
     Raises:
-        LabelError: if nothing can be used.
+        LabelError: if there is nothing of this format.
     """
-    return collect(stream(labels, data_dir), labels)
-
-
-def stream(labels: Path, data_dir: Path) -> Iterator[Item]:
-    """The same as ``read``, picture by picture."""
     with open_sources(labels) as sources:
         if len(sources) == 1 and sources[0].place == str(labels):
             beside = labels.with_name(STATES)

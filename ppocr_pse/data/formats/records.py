@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ppocr_pse.data.formats.picture_folder import PictureFolder
 from ppocr_pse.data.formats.sources import Source, decode, open_sources
 from ppocr_pse.data.labels import LabelError, LabelFile, parse_text
 from ppocr_pse.types import Annotation, Polygon
@@ -150,6 +151,35 @@ def each_picture(
                 message = str(error)
                 where = "" if message.startswith(source.place) else f"{source.place}: "
                 yield LabelError(f"{where}{message}; this file is left out")
+
+
+def texts_by_picture(
+    labels: Path,
+    data_dir: Path,
+    pattern: re.Pattern[str],
+    expected: str,
+    parse: Callable[[str], Text],
+    suffix: str = ".jpg",
+) -> Iterator[Item]:
+    """Go through a data set that has one file a picture and one text a line.
+
+    Args:
+        labels: a file, a folder or a zip.
+        data_dir: folder of the pictures, or the folder above several of them.
+        pattern: names of annotation files, see `each_picture`.
+        expected: such names in words.
+        parse: makes a text of a line, or raises LabelError.
+        suffix: ending of a picture that does not exist, for messages.
+
+    Raises:
+        LabelError: if no file has such a name.
+    """
+    pictures = PictureFolder(data_dir)
+
+    def items(source: Source, match: re.Match[str]) -> Iterator[Item]:
+        return picture_items(pictures.find(match["stem"], suffix), read_lines(source, parse), f"{source.place}:1")
+
+    return each_picture(labels, pattern, expected, items)
 
 
 def collect(items: Iterable[Item], labels: Path) -> LabelFile:

@@ -17,28 +17,23 @@ from typing import Any
 import numpy as np
 
 from ppocr_pse.data.formats.mat5 import MatFile, texts_in
-from ppocr_pse.data.formats.records import Item, Reading, collect, make_text, picture_items
-from ppocr_pse.data.labels import LabelError, LabelFile
+from ppocr_pse.data.formats.records import Item, Reading, make_text, picture_items
+from ppocr_pse.data.labels import LabelError
 
 VARIABLES = ("imnames", "wordBB", "txt")
 _FILE = "gt.mat"
 
 
-def read(labels: Path, data_dir: Path) -> LabelFile:
-    """Read ground truth.
+def stream(labels: Path, data_dir: Path) -> Iterator[Item]:
+    """Read ground truth, picture by picture, in little memory; places are ``FILE:NUMBER`` of the picture.
 
     Args:
         labels: ``gt.mat``, or the folder with it.
         data_dir: the folder with the numbered folders of pictures.
 
     Raises:
-        LabelError: if nothing can be used.
+        LabelError: if there is nothing of this format.
     """
-    return collect(stream(labels, data_dir), labels)
-
-
-def stream(labels: Path, data_dir: Path) -> Iterator[Item]:
-    """The same as ``read``, picture by picture, in little memory; places are ``FILE:NUMBER`` of the picture."""
     mat = MatFile.at(labels / _FILE if labels.is_dir() else labels)
     missing = [name for name in VARIABLES if name not in mat]
     if missing:

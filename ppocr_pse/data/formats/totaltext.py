@@ -19,10 +19,10 @@ import numpy as np
 
 from ppocr_pse.data.formats.mat5 import MatFile, texts_in
 from ppocr_pse.data.formats.picture_folder import PictureFolder
-from ppocr_pse.data.formats.records import Item, Reading, Text, collect, each_picture, make_text, numbers, picture_items
+from ppocr_pse.data.formats.records import Item, Reading, Text, each_picture, make_text, numbers, picture_items
 from ppocr_pse.data.formats.sources import Source, decode
 from ppocr_pse.data.formats.writing import Written, whole_numbers, write_each
-from ppocr_pse.data.labels import LabelError, LabelFile
+from ppocr_pse.data.labels import LabelError
 from ppocr_pse.types import Annotation
 
 NAMES = re.compile(r"(?!rect_)(?P<prefix>(?:poly_)?gt_)?(?P<stem>.+)\.(?P<kind>mat|txt)", re.IGNORECASE)
@@ -34,21 +34,16 @@ _RECORD = re.compile(
 )
 
 
-def read(labels: Path, data_dir: Path) -> LabelFile:
-    """Read ground truth.
+def stream(labels: Path, data_dir: Path) -> Iterator[Item]:
+    """Read ground truth, picture by picture.
 
     Args:
         labels: folder or zip of ``.mat`` or ``.txt`` files, or one such file.
         data_dir: folder of the pictures, or the folder above Train and Test.
 
     Raises:
-        LabelError: if nothing can be used.
+        LabelError: if there is nothing of this format.
     """
-    return collect(stream(labels, data_dir), labels)
-
-
-def stream(labels: Path, data_dir: Path) -> Iterator[Item]:
-    """The same as ``read``, picture by picture."""
     pictures = PictureFolder(data_dir)
 
     def items(source: Source, match: re.Match[str]) -> Iterator[Item]:
