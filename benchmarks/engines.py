@@ -49,7 +49,7 @@ def open_network(job: dict[str, Any]) -> Any:
     import paddle
 
     from ppocr_pse.cli.common import load_trained
-    from ppocr_pse.engine.predictor import PaddleNetwork
+    from ppocr_pse.engine.paddle_network import PaddleNetwork
 
     paddle.set_device("cpu")
     return PaddleNetwork(load_trained(config, logging.getLogger("ppocr")))

@@ -18,7 +18,8 @@ from ppocr_pse.build_data import (
 )
 from ppocr_pse.build_training import build_optimizer, build_precision, build_trainer, total_batch
 from ppocr_pse.config import Config, check_architecture
-from ppocr_pse.engine.predictor import Network, PaddleNetwork, Predictor
+from ppocr_pse.engine.paddle_network import PaddleNetwork
+from ppocr_pse.engine.predictor import Network, Predictor
 from ppocr_pse.losses import PSELoss
 from ppocr_pse.metrics import DetMetric
 from ppocr_pse.modeling import PSENet

@@ -20,7 +20,7 @@ from ppocr_pse.config import load_config
 from ppocr_pse.deploy.engines.base import EngineError
 from ppocr_pse.deploy.probe import probe_input, relative_difference
 from ppocr_pse.deploy.spec import describe_decoder, describe_preprocess, read_spec
-from ppocr_pse.engine.predictor import PaddleNetwork
+from ppocr_pse.engine.paddle_network import PaddleNetwork
 from tests.conftest import write_pictures
 from tests.deploy.conftest import PROGRAM, make_network, names_in
 
@@ -160,7 +160,8 @@ def test_predicting(made: tuple[Path, Path, list[str]], tmp_path: Path) -> None:
         assert text.keys() == {"transcription", "points", "score"}
         assert len(text["points"]) == 4
         assert 0.5 <= text["score"] <= 1.0
-    assert {f"det_res_{name}" for name in plain} | {"det_results.txt"} == set(names_in(tmp_path / "plain"))
+    whole_run = {"det_results.txt", "det_results.run.json"}
+    assert {f"det_res_{name}" for name in plain} | whole_run == set(names_in(tmp_path / "plain"))
     flags = ["--det_pse_box_thresh", "0.5", "--det_limit_side_len", "96", "--det_limit_type", "min"]
     assert predict(made, tmp_path / "same", *flags) == 0
     assert read_results(tmp_path / "same") == plain
@@ -182,11 +183,11 @@ OVERRIDES = {
 def test_a_flag_that_is_not_given_changes_nothing(made: tuple[Path, Path, list[str]]) -> None:
     fixed = ["--image_dir", "x", "--det_model_dir", str(made[1]), "--use_gpu", "False", "--engine", "paddle_inference"]
     exported = read_spec(made[1])
-    spec = open_detector(make_parser().parse_args(fixed)).spec
+    spec = open_detector(make_parser().parse_args(fixed), 1).predictor
     assert describe_decoder(spec.decoder) == describe_decoder(exported.decoder)
     assert describe_preprocess(spec.preprocess) == describe_preprocess(exported.preprocess)
     given = [part for flag in OVERRIDES.items() for part in flag]
-    spec = open_detector(make_parser().parse_args([*fixed, *given])).spec
+    spec = open_detector(make_parser().parse_args([*fixed, *given]), 1).predictor
     assert describe_decoder(spec.decoder) == {
         "name": "PSEPostProcess", "thresh": 0.25, "box_thresh": 0.0, "min_area": 0, "box_type": "poly", "scale": 2,
     }  # fmt: skip
@@ -200,10 +201,10 @@ def test_predicting_with_a_bad_picture(made: tuple[Path, Path, list[str]], tmp_p
     target = tmp_path / "out"
     assert predict(made, target, "--image_dir", str(photos)) == 1
     assert list(read_results(target)) == ["val.txt_0.png", "val.txt_2.png"]
-    (line,) = (target / "det_errors.txt").read_text().splitlines()
+    (line,) = (target / "det_results_errors.txt").read_text().splitlines()
     assert line.startswith(f"{photos}/val.txt_1.png\t{photos}/val.txt_1.png: not a picture")
     assert predict(made, target) == 0
-    assert not (target / "det_errors.txt").exists()
+    assert not (target / "det_results_errors.txt").exists()
 
 
 @pytest.mark.parametrize(

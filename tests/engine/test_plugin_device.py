@@ -227,7 +227,7 @@ def test_o2_overflows_recovers_saves_float32_and_resumes(runs: Runs) -> None:
     import paddle
 
     program = ("-m", "tests.plugin.train")
-    o2 = [*MISSION, *HALF, "Global.amp_level=O2", f"Global.scale_loss={2.0**40}", "Global.epoch_num=1"]
+    o2 = [*MISSION, *HALF, "Global.amp_level=O2", f"Global.scale_loss={2.0**40}", "Global.epoch_num=1", "Global.freeze=backbone.conv"]
     runs.train("o2", *o2, on_device=True, program=program)
     first = scaler_of(runs.folder / "o2" / "latest.states")
     assert first["skipped"] == 2 and first["scale"] == 2.0**38
@@ -237,3 +237,7 @@ def test_o2_overflows_recovers_saves_float32_and_resumes(runs: Runs) -> None:
     runs.train("o2_resumed", *resumed, on_device=True, program=program)
     second = scaler_of(runs.folder / "o2_resumed" / "latest.states")
     assert second["skipped"] == 4 and second["scale"] == 2.0**36
+    kept = params["backbone.conv.conv.weight"].numpy()  # frozen: no master copy, and yet not rounded to 16 bits
+    again = paddle.load(str(runs.folder / "o2_resumed" / "latest.pdparams"))["backbone.conv.conv.weight"].numpy()
+    np.testing.assert_array_equal(again, kept)
+    assert (kept != kept.astype(np.float16)).any()

@@ -101,6 +101,23 @@ def test_master_weights_are_what_is_saved() -> None:
     np.testing.assert_array_equal(state["weight"].numpy(), master.numpy())
 
 
+def test_weights_that_are_not_trained_keep_their_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """O2 has master copies of what the optimizer trains only; running statistics it does not cast."""
+    network = paddle.nn.Sequential(paddle.nn.Conv2D(1, 1, 1, bias_attr=False), paddle.nn.BatchNorm2D(1))
+    conv, norm = network[0], network[1]
+    conv.weight.set_value(np.full((1, 1, 1, 1), 1.0001, np.float32))
+    conv.weight.stop_gradient = True
+    monkeypatch.setattr(paddle.amp, "decorate", lambda **_: conv.to(dtype="float16"))
+    precision = Precision("gpu", use_amp=True, amp_level="O2")
+    optimizer = SimpleNamespace(state_dict=dict)
+    precision.prepare(network, optimizer)
+    norm._mean.set_value(np.full(1, 7.0, np.float32))
+    state = float32_state(network, optimizer, precision.frozen)
+    assert conv.weight.dtype == paddle.float16
+    assert state["0.weight"].item() == pytest.approx(1.0001, abs=1e-7)
+    assert state["1._mean"].item() == 7.0
+
+
 @pytest.mark.parametrize("argument", [{"amp_level": "O3"}, {"amp_dtype": "float8"}])
 def test_unknown_values_are_refused(argument: dict) -> None:
     with pytest.raises(ValueError, match="expected"):

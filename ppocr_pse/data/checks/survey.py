@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from ppocr_pse.data.ahead import ordered_map
 from ppocr_pse.data.checks.findings import ERROR, Finding
 from ppocr_pse.data.checks.pictures import TURNS, FolderIndex, PictureFacts, look_at_picture
 from ppocr_pse.data.checks.records import CheckedLine, CheckSettings
@@ -20,7 +21,6 @@ from ppocr_pse.data.checks.shapes import (
 from ppocr_pse.data.checks.sources import LabelLine, LabelSource, read_lines
 from ppocr_pse.data.checks.summary import Tally
 from ppocr_pse.data.checks.twins import TwinFinder
-from ppocr_pse.data.loader import ordered_map
 from ppocr_pse.data.preprocess import DecodeImage
 from ppocr_pse.data.targets import MakePseGt
 from ppocr_pse.types import Annotation, Polygon

@@ -14,13 +14,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+import numpy as np
+
 from ppocr_pse.data.decoding import opencv, pillow
-from ppocr_pse.data.decoding.headers import HEAD, kind_of
+from ppocr_pse.data.decoding.headers import HEAD, jpeg_header, kind_of
 from ppocr_pse.data.decoding.rules import Rules
 from ppocr_pse.data.line_names import printable
 from ppocr_pse.data.pictures import Frame, ImageError, Picture, ReductionFor, size_of, whole
 
 BY_OPENCV = ("JPEG", "PNG")
+JPEG_HEAD = 1 << 18  # bytes in which the size stands, unless there are very large thumbnails before it
 
 
 def read_picture(path: Path, rules: Rules, reduction_for: ReductionFor = whole) -> Picture:
@@ -62,6 +65,22 @@ def read_frames(path: Path, rules: Rules) -> Iterator[Frame]:
             yield Frame(1, True, picture.pixels)
             return
         yield from pillow.decode_frames(path, kind, file, rules)
+
+
+def peek_pixels(path: Path) -> int:
+    """Height x width that a file claims for its first picture; 0 when it does not tell, or cannot be read."""
+    try:
+        with _opened(path) as (kind, file):
+            if kind == "PNG":
+                head = file.read(HEAD)
+                return int.from_bytes(head[16:20], "big") * int.from_bytes(head[20:24], "big")
+            if kind == "JPEG":
+                header = jpeg_header(np.frombuffer(file.read(JPEG_HEAD), np.uint8))
+                return header.size[0] * header.size[1] if header else 0
+            width, height = pillow.open_as(kind, file).size
+            return width * height
+    except Exception:  # Pillow's readers raise anything on broken files; whoever decodes it says what is wrong
+        return 0
 
 
 @contextlib.contextmanager

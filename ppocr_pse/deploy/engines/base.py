@@ -47,13 +47,15 @@ class Engine(Protocol):
     Attributes:
         name: as ``Global.engine`` has it.
         tolerance: how far its logits may be from the checkpoint's, as a share of their largest size.
+        lanes: how many threads at once may call it; 0 for only the one that made it.
     """
 
     name: str
     tolerance: float
+    lanes: int
 
     def run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Map float32 (B, 3, H, W) to logits float32 (B, K, ceil(H/4), ceil(W/4)); not from two threads at once."""
+        """Map float32 (B, 3, H, W) to logits float32 (B, K, ceil(H/4), ceil(W/4))."""
         ...
 
     def describe(self) -> str:
@@ -82,6 +84,16 @@ class Exported:
             if (self.folder / name).is_file():
                 return self.folder / name
         raise EngineError(f"{self.folder} has neither inference.json nor inference.pdmodel; export it again")
+
+    def program_for(self, version: str) -> Path:
+        """The program that a Paddle of this version reads: 2.x inference.pdmodel alone, 3.x both.
+
+        Raises:
+            EngineError: if it is not there.
+        """
+        if int(version.partition(".")[0]) > 2:
+            return self.program
+        return self._file("inference.pdmodel", f"which Paddle {version} needs; export it again with --pdmodel")
 
     @property
     def params(self) -> Path:
@@ -113,11 +125,14 @@ class Place:
 
     Attributes:
         device: as ``paddle.set_device`` names it: ``cpu``, ``gpu:0``, ``iluvatar_gpu:0``, ...
-        threads: on a cpu.
+        threads: on a cpu, for all lanes together.
+        lanes: on a cpu, pictures that go through at the same time, each on its share of the threads: more pictures
+            a second, and each takes longer. Engines that cannot do it take one after the other on all threads.
     """
 
     device: str
     threads: int
+    lanes: int = 1
 
     @property
     def kind(self) -> str:
@@ -129,10 +144,18 @@ class Place:
         """The number of the device."""
         return int(self.device.partition(":")[2] or 0)
 
+    @property
+    def lane_threads(self) -> int:
+        """Threads of one lane."""
+        return max(1, self.threads // self.lanes)
+
     def describe(self) -> str:
         """Name the device, and the threads of a cpu."""
-        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
-        return f"cpu, {threads}" if self.kind == "cpu" else self.device
+        if self.kind != "cpu":
+            return self.device
+        each = self.threads if self.lanes == 1 else self.lane_threads
+        threads = "1 thread" if each == 1 else f"{each} threads"
+        return f"cpu, {threads}" if self.lanes == 1 else f"cpu, {self.lanes} x {threads}"
 
 
 def thread_count(threads: int | None) -> int:

@@ -33,10 +33,11 @@ class OnnxRuntime:
     def __init__(self, exported: Exported, place: Place) -> None:
         runtime = load_module("onnxruntime")
         self._place = place
+        self.lanes = place.lanes if place.kind == "cpu" else 1
         self._version = runtime.__version__
         self.tolerance = FLOAT32_TOLERANCE if place.kind == "cpu" else TF32_TOLERANCE
         options = runtime.SessionOptions()
-        options.intra_op_num_threads = place.threads
+        options.intra_op_num_threads = place.lane_threads
         options.log_severity_level = ERRORS_ONLY
         if place.kind == "cpu":
             provider: object = "CPUExecutionProvider"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import queue
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -42,20 +45,28 @@ class OpenVino:
             "INFERENCE_PRECISION_HINT": self.precision,  # by itself OpenVINO takes bf16 where the cpu has it
             "INFERENCE_NUM_THREADS": place.threads,
             "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": place.lanes,
             "ENABLE_CPU_PINNING": False,  # pinned threads of two processes would share one core
         }
         try:
             self._model = core.compile_model(str(exported.onnx), "CPU", settings)
         except RuntimeError as error:
             raise EngineError(f"openvino cannot compile {exported.onnx} ({str(error).strip()[:300]})") from error
-        self._request = self._model.create_infer_request()
+        self.lanes = place.lanes
+        self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for _ in range(place.lanes):
+            self._requests.put(self._model.create_infer_request())
 
     def _check(self, capabilities: list[str]) -> None:
         """Raise EngineError when the cpu cannot do what this class is for."""
 
     def run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Map float32 (B, 3, H, W) to logits float32 (B, K, h, w)."""
-        return self._request.infer([images])[0]
+        request = self._requests.get()
+        try:
+            return request.infer([images])[0]
+        finally:
+            self._requests.put(request)
 
     def describe(self) -> str:
         """Version, precision, device and threads."""

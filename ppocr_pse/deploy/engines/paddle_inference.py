@@ -38,10 +38,12 @@ class PaddleInference:
     """
 
     name = "paddle_inference"
+    lanes = 0  # devices are chosen thread by thread
 
     def __init__(self, exported: Exported, place: Place) -> None:
         self._paddle = load_paddle(place.threads)
         self._place = place
+        self._program = exported.program_for(self._paddle.__version__)
         self.tolerance = FLOAT32_TOLERANCE if place.kind == "cpu" else TF32_TOLERANCE
         try:
             self._predictor = self._paddle.inference.create_predictor(self._configure(exported))
@@ -49,13 +51,13 @@ class PaddleInference:
             raise
         except (ValueError, RuntimeError, OSError, NotImplementedError, AttributeError) as error:
             raise EngineError(
-                f"Paddle Inference cannot run {exported.program} on {place.device} ({str(error).strip()[-300:]})"
+                f"Paddle Inference cannot run {self._program} on {place.device} ({str(error).strip()[-300:]})"
             ) from error
         self._input = self._predictor.get_input_handle(self._predictor.get_input_names()[0])
         self._output = self._predictor.get_output_handle(self._predictor.get_output_names()[0])
 
     def _configure(self, exported: Exported) -> Any:
-        config = self._paddle.inference.Config(str(exported.program), str(exported.params))
+        config = self._paddle.inference.Config(str(self._program), str(exported.params))
         config.disable_glog_info()
         kind = self._place.kind
         if kind == "cpu":
@@ -63,7 +65,7 @@ class PaddleInference:
             config.set_cpu_math_library_num_threads(self._place.threads)
             config.enable_mkldnn()
             config.set_mkldnn_cache_capacity(ONEDNN_SHAPES)
-            if exported.program.suffix == ".json" and self._paddle.__version__.startswith("3.3."):
+            if self._program.suffix == ".json" and self._paddle.__version__.startswith("3.3."):
                 # 3.3 turns interpolation into an operator that its executor cannot read, and fails at the first
                 # run; without this pass interpolation stays Paddle's own, and convolution is still oneDNN's
                 config.delete_pass("onednn_placement_pass")
@@ -108,7 +110,7 @@ class PaddleTensorRT(PaddleInference):
                 f"Paddle {self._paddle.__version__} with TensorRT {'.'.join(map(str, version))}"
             )
         least, usual, largest = TENSORRT_SHAPES
-        if exported.program.suffix == ".json":
+        if self._program.suffix == ".json":
             prefix = self._converted(exported)
             config = self._paddle.inference.Config(f"{prefix}.json", f"{prefix}.pdiparams")
             config.enable_use_gpu(256, self._place.index)
@@ -137,7 +139,7 @@ class PaddleTensorRT(PaddleInference):
             staging = Path(tempfile.mkdtemp(prefix=".tensorrt.writing-", dir=exported.folder))
             settings.save_model_dir = str(staging / "inference")
             try:
-                convert(str(exported.program.with_suffix("")), settings)
+                convert(str(self._program.with_suffix("")), settings)
                 staging.rename(target)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)

@@ -27,12 +27,13 @@ class PaddleProgram:
     """
 
     name = "paddle"
+    lanes = 0  # devices are chosen thread by thread
 
     def __init__(self, exported: Exported, place: Place) -> None:
         self._paddle = load_paddle(place.threads)
         self._place = place
         self.tolerance = FLOAT32_TOLERANCE if place.kind == "cpu" else TF32_TOLERANCE
-        program = exported.program
+        program = exported.program_for(self._paddle.__version__)
         if program.suffix == ".pdmodel" and int(self._paddle.__version__.partition(".")[0]) > 2:
             raise EngineError(f"Paddle {self._paddle.__version__} loads no {program.name}; take paddle_inference")
         try:
