@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import overload
+from types import MappingProxyType
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -19,15 +20,14 @@ from ppocr_pse.deploy.engines.base import Exported, Place, thread_count
 from ppocr_pse.deploy.engines.choose import open_engine
 from ppocr_pse.deploy.spec import Overrides, read_spec
 from ppocr_pse.engine.pieces import Limits
-from ppocr_pse.engine.predictor import Predictor
+from ppocr_pse.engine.predictor import Network, Predictor
 from ppocr_pse.types import Detections
 
 Image = npt.NDArray[np.uint8]
 Picture = Image | str | os.PathLike[str]
 
-NETWORK_BYTES = 1200
-"""What the largest of the networks, in float32, takes for a pixel of its input; measured with ONNX Runtime."""
-LEAST_TILE = 512 * 512
+NETWORK_BYTES: Mapping[str, int] = MappingProxyType({"MobileNetV3": 600, "ResNet_vd": 1200, "ResNet": 1200})
+"""What a network takes for a pixel of its input, by backbone: the most that was measured with the engines of a cpu."""
 MOST_LANES = 4
 READERS = 2
 
@@ -71,20 +71,21 @@ def open_predictor(
     preprocess = spec.preprocess
     if max_pixels is not None:
         preprocess = replace(preprocess, decode=replace(preprocess.decode, max_pixels=max_pixels))
-    return Predictor(opened, preprocess, spec.decoder, limits=limits_for(memory, max(1, opened.lanes), batch))
+    return Predictor(opened, preprocess, spec.decoder, limits=limits_for(memory, opened, batch, spec.architecture))
 
 
-def limits_for(memory: int, lanes: int, batch: int) -> Limits:
-    """Share a limit of memory out: half to the network's calls, half to decoded pictures.
+def limits_for(memory: int, network: Network, batch: int, architecture: Mapping[str, Any]) -> Limits:
+    """Limits for a network.
 
     Args:
-        memory: bytes; 0 for no limit.
-        lanes: calls at once.
+        memory: bytes, see `open_predictor`.
+        network: runs it.
         batch: pictures or tiles in one call.
+        architecture: the Architecture section; empty when it is not known.
     """
-    if not memory:
-        return Limits(batch)
-    return Limits(batch, max(LEAST_TILE, memory // 2 // NETWORK_BYTES // lanes // batch), memory // 2)
+    backbone = str((architecture.get("Backbone") or {}).get("name"))
+    bytes_a_pixel = NETWORK_BYTES.get(backbone, max(NETWORK_BYTES.values()))
+    return Limits(batch, memory, bytes_a_pixel, max(1, getattr(network, "lanes", 0)))
 
 
 @dataclass(frozen=True)

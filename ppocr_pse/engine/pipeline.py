@@ -17,15 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppocr_pse.data.decoding.files import peek_pixels
+from ppocr_pse.engine.pieces import PICTURE_BYTES
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from ppocr_pse.engine.predictor import Part, PictureResult, Piece, Predictor
-
-BYTES_A_PIXEL = 6
-"""What a decoded picture may take: three bytes, twice while it is turned upright or changes its colours."""
 
 
 @dataclass(eq=False)
@@ -84,6 +82,7 @@ class Pipeline:
         self._changed = threading.Condition()
         self._files: deque[_File] = deque()
         self._waiting: deque[tuple[_File, _Page, Piece]] = deque()
+        self._running = 0  # pixels that are in the network
         self._fault: BaseException | None = None
         self._closed = False
 
@@ -113,13 +112,12 @@ class Pipeline:
                 thread.join()
 
     def _bytes(self, path: Path) -> int:
-        return BYTES_A_PIXEL * peek_pixels(path) if self._predictor.limits.memory else 0
+        return PICTURE_BYTES * peek_pixels(path) if self._predictor.limits.memory else 0
 
     def _is_full(self, bytes_: int) -> bool:
-        held = sum(file.bytes for file in self._files)
-        return len(self._files) >= self._ahead or (
-            bool(self._files) and held + bytes_ > self._predictor.limits.memory > 0
-        )
+        """Whether a file has to wait; one that alone takes more than half of the memory is there alone."""
+        too_much = sum(file.bytes for file in self._files) + bytes_ > self._predictor.limits.memory // 2 > 0
+        return len(self._files) >= self._ahead or (too_much and bool(self._files))
 
     def _open(self, path: Path, bytes_: int) -> None:
         with self._changed:
@@ -196,11 +194,10 @@ class Pipeline:
         try:
             while True:
                 with self._changed:
-                    while not self._waiting and not self._closed:
+                    while not (group := self._take()) and not self._closed:
                         self._changed.wait()
                     if self._closed:
                         return
-                    group = self._take()
                 self._infer(group)
         except BaseException as error:  # as in _submit
             with self._changed:
@@ -208,13 +205,24 @@ class Pipeline:
                 self._changed.notify_all()
 
     def _take(self) -> list[tuple[_File, _Page, Piece]]:
-        """The piece that waits longest, if any, and others of its size; the lock is held."""
+        """The piece that waits longest, and others of its size; nothing while there is none, or no room for it.
+
+        The lock is held.
+        """
+        if not self._waiting:
+            return []
+        first = self._waiting[0][2]
+        size, pixels = _size(first), _pixels(first)
+        if first.beside and self._running and self._running + pixels > first.beside:
+            return []
+        room = (first.beside - self._running) // pixels if first.beside else self._batch
         group: list[tuple[_File, _Page, Piece]] = []
         others: list[tuple[_File, _Page, Piece]] = []
         for entry in self._waiting:
-            like = not group or _size(entry[2]) == _size(group[0][2])
-            (group if like and len(group) < self._batch else others).append(entry)
+            fits = len(group) < max(1, min(room, self._batch)) and _size(entry[2]) == size
+            (group if fits else others).append(entry)
         self._waiting = deque(others)
+        self._running += pixels * len(group)
         return group
 
     def _infer(self, group: list[tuple[_File, _Page, Piece]]) -> None:
@@ -222,8 +230,10 @@ class Pipeline:
         maps = self._predictor.infer([piece for _, _, piece in group])
         seconds = (time.perf_counter() - start) / len(group)
         with self._changed:
+            self._running -= _pixels(group[0][2]) * len(group)
             for (file, page, piece), logits in zip(group, maps):
                 self._submit(self._decode, file, page, piece, logits, seconds)
+            self._changed.notify_all()
 
     def _decode(
         self, file: _File, page: _Page, piece: Piece, logits: npt.NDArray[np.float32] | None, seconds: float
@@ -244,3 +254,8 @@ class Pipeline:
 
 def _size(piece: Piece) -> tuple[int, ...]:
     return piece.ready.image.shape if piece.ready else ()
+
+
+def _pixels(piece: Piece) -> int:
+    *_, height, width = _size(piece)
+    return height * width

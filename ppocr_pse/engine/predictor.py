@@ -142,7 +142,7 @@ class Predictor:
     @property
     def reader(self) -> PieceReader:
         """What reads files, by the preprocessing and limits as they are now."""
-        return PieceReader(self.preprocess, replace(self.limits, tile_pixels=0) if self.keep_logits else self.limits)
+        return PieceReader(self.preprocess, replace(self.limits, memory=0) if self.keep_logits else self.limits)
 
     def detect(self, image: Image) -> Detections:
         """Find the texts of one decoded picture, uint8 (H, W, 3) in the channel order of the configuration.

@@ -176,9 +176,19 @@ def test_tiles_of_one_picture_go_through_several_lanes(tmp_path: Path) -> None:
         image[32:48, 20 + 150 * i : 100 + 150 * i] = 255
     cv2.imwrite(str(tmp_path / "strip.png"), image)
     network = Network(2, seconds=0.01)
-    (result,) = make(network, tile_pixels=96 * 320).stream([tmp_path / "strip.png"], 2)
+    limits = {"memory": 2 * 10_000 * 512 * 512, "network_bytes": 10_000, "lanes": 2}
+    (result,) = make(network, **limits).stream([tmp_path / "strip.png"], 2)
     assert len(result.detections) == 20 and network.most == 2
-    assert {shape[2:] for shape in network.batches} == {(96, 320)}
+    assert {shape[2:] for shape in network.batches} == {(96, 1344)}
+
+
+def test_calls_that_would_take_too_much_together_take_turns(folder: list[Path], tmp_path: Path) -> None:
+    """Each picture is allowed in the network alone, two are not."""
+    for i in range(4):
+        cv2.imwrite(str(tmp_path / f"wide{i}.png"), page(3, 96, 1600))
+    network = Network(2, seconds=0.02)
+    results = make(network, memory=2 * 10_000 * 512 * 512, network_bytes=10_000).stream(sorted(tmp_path.glob("w*")), 2)
+    assert [len(result.detections) for result in results] == [3] * 4 and network.most == 1
 
 
 def test_a_picture_over_the_memory_limit_is_refused(tmp_path: Path) -> None:
@@ -186,7 +196,7 @@ def test_a_picture_over_the_memory_limit_is_refused(tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / name), page(2, height, 400))
     paths = sorted(tmp_path.glob("*.png"))
     assert [peek_pixels(path) for path in paths] == [160_000, 160_000, 400_000]
-    predictor = make(Network(2), memory=6 * 200_000)
+    predictor = make(Network(2), memory=2_000_000, network_bytes=1)
     results = list(predictor.stream(paths, 2))
     assert [len(result.detections) for result in results] == [2, 2, 0]
     assert "raise --max_memory" in results[2].error
@@ -200,7 +210,7 @@ def test_large_pictures_take_turns(tmp_path: Path) -> None:
     list(make(network).stream(sorted(tmp_path.glob("*.png")), 2))
     assert network.most == 2
     network = Network(2, seconds=0.01)
-    results = list(make(network, memory=6 * 200_000).stream(sorted(tmp_path.glob("*.png")), 2))
+    results = list(make(network, memory=2_000_000, network_bytes=1).stream(sorted(tmp_path.glob("*.png")), 2))
     assert network.most == 1 and [len(result.detections) for result in results] == [2] * 6
 
 

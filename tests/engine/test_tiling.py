@@ -35,7 +35,8 @@ class BrightIsText:
 def predictor(limit: int, tile_pixels: int, box_type: str = "quad") -> Predictor:
     preprocess = Preprocess(DecodeImage("BGR"), DetResizeForTest(limit_side_len=limit), NormalizeImage())
     decoder = PSEDecoder(thresh=0, scale=1, box_type=box_type)
-    return Predictor(BrightIsText(), preprocess, decoder, limits=Limits(tile_pixels=tile_pixels))
+    limits = Limits(memory=2 * 10_000 * tile_pixels, network_bytes=10_000)
+    return Predictor(BrightIsText(), preprocess, decoder, limits=limits)
 
 
 @given(st.integers(33, 4000), st.integers(33, 4000), st.integers(32, 900), st.integers(1, 2_000_000))
@@ -107,7 +108,7 @@ def painted(polygon: np.ndarray) -> np.ndarray:
 def test_a_line_across_many_tiles_is_one_text() -> None:
     image = np.zeros((40, 3000, 3), np.uint8)
     image[12:28, 50:2950] = 255
-    found = predictor(256, 256 * 512).detect(image)
+    found = predictor(256, 512 * 512).detect(image)
     assert len(found) == 1
     left, top = found.polygons[0].min(axis=0)
     right, bottom = found.polygons[0].max(axis=0)
@@ -115,7 +116,7 @@ def test_a_line_across_many_tiles_is_one_text() -> None:
 
 
 def test_without_text_there_is_nothing() -> None:
-    assert len(predictor(64, 128 * 128).detect(np.zeros((600, 600, 3), np.uint8))) == 0
+    assert len(predictor(64, 512 * 512).detect(np.zeros((600, 600, 3), np.uint8))) == 0
 
 
 def test_pieces_of_different_texts_stay_apart() -> None:

@@ -17,6 +17,10 @@ from ppocr_pse.deploy.engines.base import (
     load_module,
 )
 
+KERNELS_KEPT = 1000
+"""Layers made ready for a size that are kept for its next picture, enough for some ten sizes; OpenVINO's own 5000 take
+half a gigabyte more in a folder of many sizes."""
+
 
 class OpenVino:
     """A compiled OpenVINO model that computes in float32.
@@ -46,6 +50,7 @@ class OpenVino:
             "INFERENCE_NUM_THREADS": place.threads,
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": place.lanes,
+            "CPU_RUNTIME_CACHE_CAPACITY": KERNELS_KEPT,
             "ENABLE_CPU_PINNING": False,  # pinned threads of two processes would share one core
         }
         try:
