@@ -208,6 +208,27 @@ def draw_curves(rows: Sequence[Mapping[str, Any]], file: Path, title: str = "") 
     temporary.replace(file)
 
 
+def encode_image(ending: str, image: Image) -> bytes:
+    """A picture as the content of a file.
+
+    Args:
+        ending: of the file, such as ``.png``; it chooses the format.
+        image: uint8 (H, W, 3) BGR.
+
+    Raises:
+        OSError: if OpenCV does not know the format, or the format does not take so many pixels.
+    """
+    encoded: npt.NDArray[np.uint8] | None = None
+    why = ""
+    try:
+        good, encoded = cv2.imencode(ending, image)
+    except cv2.error as error:
+        good, why = False, f" ({error.err})"
+    if not good or encoded is None:
+        raise OSError(f"cannot encode a picture of {image.shape[1]} x {image.shape[0]} pixels as {ending!r}{why}")
+    return encoded.tobytes()
+
+
 def write_image(file: Path, image: Image) -> None:
     """Write a picture; names and folders may hold any characters.
 
@@ -218,12 +239,9 @@ def write_image(file: Path, image: Image) -> None:
     Raises:
         OSError: if it cannot be written or OpenCV does not know the format.
     """
-    encoded: npt.NDArray[np.uint8] | None = None
     try:
-        good, encoded = cv2.imencode(file.suffix, image)
-    except cv2.error as error:
-        raise OSError(f"{file}: cannot encode a picture as {file.suffix!r} ({error.err})") from None
-    if not good or encoded is None:
-        raise OSError(f"{file}: cannot encode a picture as {file.suffix!r}")
+        content = encode_image(file.suffix, image)
+    except OSError as error:
+        raise OSError(f"{file}: {error}") from None
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(encoded.tobytes())
+    file.write_bytes(content)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -104,25 +104,36 @@ def write(annotations: Iterable[Annotation], target: Path, data_dir: Path, fit: 
                 continue
             taken[stem] = annotation.source
             texts = marked_texts(annotation, None, DONT_CARE.__contains__, written)
-            document: dict[str, Any] = {
-                "version": "5.0.1",
-                "flags": {},
-                "shapes": [_shape(text) for text in texts],
-                "imagePath": relative_name(annotation.image, data_dir),
-                "imageData": None,
-                "imageHeight": height,
-                "imageWidth": width,
-            }
-            put(f"{stem}.json", json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+            path = relative_name(annotation.image, data_dir)
+            loaded = document([_shape(text) for text in texts], path, (height, width))
+            put(f"{stem}.json", json.dumps(loaded, ensure_ascii=False, indent=2) + "\n")
             written.add(texts)
     return written
 
 
-def _shape(text: Text) -> dict[str, Any]:
+def document(shapes: Sequence[dict[str, Any]], image_path: str, size: tuple[int, int]) -> dict[str, Any]:
+    """The content of a JSON file.
+
+    Args:
+        shapes: each as :func:`shape` makes it.
+        image_path: of the picture, from the JSON file's folder.
+        size: (height, width) of the picture in pixels.
+    """
     return {
-        "label": text.transcription,
-        "points": plain_numbers(text.polygon),
-        "group_id": None,
-        "shape_type": "polygon",
-        "flags": {"difficult": text.ignored},
+        "version": "5.0.1",
+        "flags": {},
+        "shapes": list(shapes),
+        "imagePath": image_path,
+        "imageData": None,
+        "imageHeight": size[0],
+        "imageWidth": size[1],
     }
+
+
+def shape(label: str, points: list[list[Any]], flags: dict[str, bool]) -> dict[str, Any]:
+    """A polygon."""
+    return {"label": label, "points": points, "group_id": None, "shape_type": "polygon", "flags": flags}
+
+
+def _shape(text: Text) -> dict[str, Any]:
+    return shape(text.transcription, plain_numbers(text.polygon), {"difficult": text.ignored})
