@@ -121,7 +121,8 @@ def test_a_retry_without_error_wins_and_takes_the_error_away() -> None:
     write("b.txt", line("cut.jpg", 0.75), line("scan.tif#page=1"), line("bad_twice.jpg", 0.5), line("t.tif#page=1"))
     write("b_errors.txt", "never.jpg\tbad\n", "bad_twice.jpg\tcut\n", "t.tif#page=2\tbad page\n")
     result, reports = merged("a.txt", "b.txt")
-    assert reports == [] and result.twice == 3 and result.retried == 4  # the line and the error of cut.jpg, scan.tif, t.tif
+    assert reports == [] and result.twice == 3
+    assert result.retried == 4  # the line and the error of cut.jpg, scan.tif, t.tif
     assert names("all/results_errors.txt") == ["bad_twice.jpg", "never.jpg", "t.tif#page=2"]
     assert line("cut.jpg", 0.75) in Path("all/results.txt").read_text()
     write("b_errors.txt")
