@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import paddle
@@ -13,7 +14,9 @@ import paddle
 from ppocr_pse.build_data import build_preprocess
 from ppocr_pse.components import POSTPROCESSES
 from ppocr_pse.config import Config
+from ppocr_pse.data.preprocess import ImageError
 from ppocr_pse.deploy.cache import cache_key, cached, is_whole
+from ppocr_pse.deploy.detector import MOST_LANES
 from ppocr_pse.deploy.digests import weights_digest
 from ppocr_pse.deploy.engines.base import DeployError, Engine, EngineError, Exported, Place, thread_count
 from ppocr_pse.deploy.engines.choose import open_engine
@@ -24,8 +27,8 @@ from ppocr_pse.engine.paddle_network import PaddleNetwork
 from ppocr_pse.engine.predictor import Network
 from ppocr_pse.schema import choose, construct
 
-LEAST_PICTURES = 20
-"""From how many pictures of an evaluation in training ``auto`` exports: that takes 5 to 10 seconds."""
+LEAST_SECONDS = 30.0
+"""Paddle's time for one evaluation from which ``auto`` exports in training; exporting takes 5 to 15 seconds."""
 
 LOGGER = logging.getLogger("ppocr")
 
@@ -42,7 +45,9 @@ def build_spec(config: Config) -> InferenceSpec:
     )
 
 
-def build_network(config: Config, model: paddle.nn.Layer, checkpoint: str, threads: int | None = None) -> Network:
+def build_network(
+    config: Config, model: paddle.nn.Layer, checkpoint: str, threads: int | None = None, lanes: int = 1
+) -> Network:
     """Put a trained model behind the engine that ``Global.engine`` names, on the device that Paddle is set to.
 
     An export of the same weights that lies beside the checkpoint is used. Otherwise the first use of a checkpoint with
@@ -53,6 +58,7 @@ def build_network(config: Config, model: paddle.nn.Layer, checkpoint: str, threa
         model: with the checkpoint's weights.
         checkpoint: ``DIR/NAME``, with or without ``.pdparams``.
         threads: on a cpu; None for OMP_NUM_THREADS, else all cores.
+        lanes: on a cpu, pictures that go through an engine at once; 0 for one a thread, at most 4.
 
     Returns:
         The network; with ``auto`` the model itself when no engine works, which is logged with the reason.
@@ -66,7 +72,7 @@ def build_network(config: Config, model: paddle.nn.Layer, checkpoint: str, threa
     try:
         prefix = prefix_of(checkpoint)
         beside = prefix.parent if _is_export_of(prefix.parent, model) else None
-        return _open(beside or _export(config, model, prefix), engine, threads)
+        return _open(beside or _export(config, model, prefix), engine, threads, lanes)
     except (DeployError, OSError) as error:
         if engine != "auto":
             raise EngineError(f"Global.engine is {engine}: {error}") from error
@@ -87,31 +93,32 @@ def _export(config: Config, model: paddle.nn.Layer, prefix: Path) -> Path:
     return cached(prefix, key, lambda folder: export_model(model, spec, folder))
 
 
-def _open(folder: Path, engine: str, threads: int | None = None) -> Engine:
-    place = Place(paddle.device.get_device(), thread_count(threads))
+def _open(folder: Path, engine: str, threads: int | None = None, lanes: int = 1) -> Engine:
+    count = thread_count(threads)
+    place = Place(paddle.device.get_device(), count, lanes or min(count, MOST_LANES))
     return open_engine(Exported(folder), engine, place, read_spec(folder).probe)
 
 
 class TrainedNetwork:
     """A network in training, as its evaluations run it: by Paddle, or exported anew each time and run by an engine.
 
-    With ``Global.engine: auto`` an engine is taken on a cpu, where it saves most of the time, when an evaluation has
-    pictures enough to make up for the export; elsewhere Paddle runs the network as it is.
+    With ``Global.engine: auto`` an engine is taken on a cpu, where it saves most of the time, when Paddle would need
+    more than `LEAST_SECONDS` for an evaluation, judged by one picture; otherwise Paddle runs the network as it is.
 
     Args:
         config: its ``Global.engine``; exports go to ``Global.save_model_dir`` for as long as an evaluation lasts.
         model: its weights are other ones at every evaluation.
-        pictures: of one evaluation, on this process.
+        pictures: files of one evaluation, on this process.
 
     Raises:
         EngineError: if the engine that is named cannot be used.
     """
 
-    def __init__(self, config: Config, model: paddle.nn.Layer, pictures: int) -> None:
+    def __init__(self, config: Config, model: paddle.nn.Layer, pictures: Sequence[Path]) -> None:
         self._config, self._model = config, model
         self.engine = config.settings.engine
         if self.engine == "auto":
-            if paddle.device.get_device() != "cpu" or pictures < LEAST_PICTURES:
+            if paddle.device.get_device() != "cpu" or self._paddle_seconds(pictures) < LEAST_SECONDS:
                 self.engine = "paddle"
         elif self.engine != "paddle":  # what cannot work is said before hours of training
             try:
@@ -119,6 +126,19 @@ class TrainedNetwork:
                     pass
             except (DeployError, OSError) as error:
                 raise EngineError(f"Global.engine is {self.engine}: {error}") from error
+
+    def _paddle_seconds(self, pictures: Sequence[Path]) -> float:
+        """How long Paddle would take for all pictures, by the first one that can be read."""
+        preprocess = build_preprocess(self._config)
+        for path in pictures:
+            try:
+                images = preprocess.prepare(preprocess.decode(path)).image[None]
+            except ImageError:
+                continue
+            start = time.perf_counter()
+            PaddleNetwork(self._model).run(images)
+            return (time.perf_counter() - start) * len(pictures)
+        return 0.0
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Network]:

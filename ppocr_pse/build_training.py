@@ -16,6 +16,7 @@ from ppocr_pse.data.loader import TrainLoader
 from ppocr_pse.engine.collectives import ALONE
 from ppocr_pse.engine.evaluator import Evaluation
 from ppocr_pse.engine.optim import WeightAverage, make_optimizer, regularizer
+from ppocr_pse.engine.parts import BATCH_NORMS, freeze, scale_rates
 from ppocr_pse.engine.plan import Plan
 from ppocr_pse.engine.precision import Precision, float32_state
 from ppocr_pse.engine.progress import Progress, open_scalars
@@ -24,9 +25,7 @@ from ppocr_pse.engine.run_state import RunState
 from ppocr_pse.engine.stopping import Patience, StopRequest
 from ppocr_pse.engine.trainer import Trainer
 from ppocr_pse.modeling import PSENet
-from ppocr_pse.schema import ConfigError, Section, choose, construct
-
-BATCH_NORMS = (paddle.nn.BatchNorm2D, paddle.nn.SyncBatchNorm)
+from ppocr_pse.schema import ConfigError, Section, choose, construct, place_of
 
 
 def build_precision(config: Config, device: str) -> Precision:
@@ -58,7 +57,7 @@ def build_optimizer(
     optimizer: Mapping[str, Any],
     epochs: int,
     steps_per_epoch: int,
-    parameters: Sequence[Any],
+    parameters: Sequence[Any] | Mapping[str, Any],
     total_batch: int = 0,
 ) -> tuple[Any, Any]:
     """Make an optimizer and its learning-rate schedule.
@@ -67,7 +66,7 @@ def build_optimizer(
         optimizer: the Optimizer section.
         epochs: of the run.
         steps_per_epoch: optimizer steps an epoch.
-        parameters: of the network.
+        parameters: of the network; by their names in its state dict where ``lr_mult`` is to find them.
         total_batch: samples that go into one optimizer step, over all ranks; what ``lr_base_batch_size`` is
             compared with.
 
@@ -88,8 +87,13 @@ def build_optimizer(
     penalty = rest.pop("regularizer", None)
     plain_decay = rest.pop("weight_decay", None)
     weight_decay = construct(regularizer, penalty, "Optimizer.regularizer") if penalty is not None else plain_decay
+    named = parameters if isinstance(parameters, Mapping) else {str(p.name): p for p in parameters}
+    try:
+        scale_rates(named, rest.pop("lr_mult", None) or {})
+    except ValueError as error:
+        raise ConfigError(f"{place_of(optimizer, 'lr_mult')}Optimizer.lr_mult: {error}") from None
     clips = {key: rest.pop(key, None) for key in ("clip_norm", "clip_norm_global")}
-    return make_optimizer(factory, dict(rest), schedule, parameters, weight_decay, **clips), schedule
+    return make_optimizer(factory, dict(rest), schedule, list(named.values()), weight_decay, **clips), schedule
 
 
 def _scaled_rates(schedule: Section, base: Any, total_batch: int) -> Section:
@@ -132,12 +136,13 @@ def build_trainer(
     """
     settings = config.settings
     loss = construct(*choose(components.LOSSES, config.section("Loss"), "Loss"), "Loss")
+    norms = _frozen_norms(config, network, logger)
     steps_per_epoch = -(-len(loader) // settings.accumulate_steps)
     optimizer, schedule = build_optimizer(
         config.section("Optimizer"),
         settings.epoch_num,
         steps_per_epoch,
-        network.parameters(),
+        dict(network.named_parameters()),
         total_batch(config, loader, ranks),
     )
     save_dir = Path(settings.save_model_dir)
@@ -172,7 +177,9 @@ def build_trainer(
     )
     average = None
     if settings.ema_decay:
-        average = WeightAverage(network, settings.ema_decay, lambda: float32_state(network, optimizer))
+        average = WeightAverage(
+            network, settings.ema_decay, lambda: float32_state(network, optimizer, precision.frozen)
+        )
     state = RunState(
         network,
         optimizer,
@@ -181,8 +188,6 @@ def build_trainer(
         Patience(settings.early_stop, settings.early_stop_min_delta),
         loader.sampler.batch_size * ranks.world_size,
     )
-    frozen = {"none": None, "backbone": network.backbone, "all": network}[settings.freeze_bn]
-    norms = [] if frozen is None else [layer for layer in frozen.sublayers() if isinstance(layer, BATCH_NORMS)]
     return Trainer(
         loss,
         schedule,
@@ -198,6 +203,31 @@ def build_trainer(
         norms,
         functools.partial(_for_ranks, ranks=ranks, find_unused_parameters=settings.find_unused_parameters),
     )
+
+
+def _frozen_norms(config: Config, network: PSENet, logger: logging.Logger) -> list[paddle.nn.Layer]:
+    """Freeze what Global.freeze names; the normalisation layers that keep their running statistics."""
+    settings = config.settings
+    norms = []
+    if settings.frozen_parts:
+        before = _trained_size(network)
+        try:
+            norms = freeze(network, settings.frozen_parts)
+        except ValueError as error:
+            raise ConfigError(f"{place_of(config.section('Global'), 'freeze')}Global.freeze: {error}") from None
+        logger.info(
+            f"frozen: {', '.join(settings.frozen_parts)}, {before - _trained_size(network):,} of {before:,} parameters "
+            f"and the statistics of {len(norms)} normalisation layers"
+        )
+    scope = {"none": None, "backbone": network.backbone, "all": network}[settings.freeze_bn]
+    if scope is not None:
+        known = set(map(id, norms))
+        norms += [layer for layer in scope.sublayers() if isinstance(layer, BATCH_NORMS) and id(layer) not in known]
+    return norms
+
+
+def _trained_size(network: paddle.nn.Layer) -> int:
+    return sum(int(parameter.size) for parameter in network.parameters() if not parameter.stop_gradient)
 
 
 def _for_ranks(network: paddle.nn.Layer, ranks: RankWatch, find_unused_parameters: bool) -> paddle.nn.Layer:

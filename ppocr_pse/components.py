@@ -14,7 +14,8 @@ from ppocr_pse.data.chain import DetLabelEncode, KeepKeys
 from ppocr_pse.data.formats import FORMATS
 from ppocr_pse.data.preprocess import DecodeImage, DetResizeForTest, NormalizeImage, ToCHWImage
 from ppocr_pse.data.targets import MakePseGt
-from ppocr_pse.engine.optim import OPTIMIZERS, SCHEDULES
+from ppocr_pse.engine.optim import OPTIMIZERS
+from ppocr_pse.engine.schedules import SCHEDULES
 from ppocr_pse.losses import PSELoss
 from ppocr_pse.metrics import DetMetric
 from ppocr_pse.modeling import FPN, MobileNetV3, PSEHead, ResNet, ResNetVd

@@ -16,6 +16,7 @@ from ppocr_pse.schema import (
     Section,
     check_keys,
     choose,
+    conforms,
     construct,
     parameters_of,
     place_of,
@@ -67,11 +68,23 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         ConfigError: for whatever is wrong with it, naming file, line, section, key and the nearest known name.
     """
     tree = read_tree(Path(path))
+    _find_weights(tree, Path(path))
     for assignment in overrides:
         override(tree, assignment)
     _check(tree, Path(path))
     settings = construct(GlobalSettings, tree.get("Global") or Section(), "Global")
     return Config(Path(path), settings, tree)
+
+
+def _find_weights(tree: Section, path: Path) -> None:
+    """Look for the weights that a file names beside it, when they are not there seen from the current folder."""
+    section = tree.get("Global")
+    if not isinstance(section, Section) or not isinstance(named := section.get("pretrained_model"), str) or not named:
+        return
+    for folder in (Path(), path.parent):
+        if any((folder / (named + suffix)).is_file() for suffix in ("", ".pdparams")):
+            section["pretrained_model"] = str(folder / named) if folder != Path() else named
+            return
 
 
 SECTIONS = ("Global", "Architecture", "Loss", "Optimizer", "PostProcess", "Metric", "Train", "Eval")
@@ -129,10 +142,16 @@ def check_optimizer(section: Mapping[str, Any]) -> None:
         ConfigError: for an unknown key or name.
     """
     factory, rest = choose(components.OPTIMIZERS, section, "Optimizer")
-    shared = ("lr", "lr_base_batch_size", "regularizer", "weight_decay", "clip_norm", "clip_norm_global")
+    shared = ("lr", "lr_base_batch_size", "lr_mult", "regularizer", "weight_decay", "clip_norm", "clip_norm_global")
     _only(rest, (*parameters_of(factory), *shared), "Optimizer")
     schedule, settings = choose(components.SCHEDULES, rest.get("lr"), "Optimizer.lr")
     check_keys(schedule, settings, "Optimizer.lr")
+    rates = rest.get("lr_mult")
+    if rates is not None and not (isinstance(rates, Mapping) and all(conforms(v, float) for v in rates.values())):
+        raise ConfigError(
+            f"{place_of(rest, 'lr_mult')}Optimizer.lr_mult: got {_plain(rates)!r}, "
+            "expected factors by the names of parts, such as {backbone: 0.1}"
+        )
     if rest.get("regularizer") is not None:
         check_keys(regularizer, rest["regularizer"], "Optimizer.regularizer")
     own = Section({key: value for key, value in rest.items() if key not in shared}, rest.places)

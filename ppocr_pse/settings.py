@@ -77,6 +77,7 @@ class GlobalSettings:
     decr_ratio: float = 0.5
     max_skipped_steps: int = 30
     accumulate_steps: int = 1
+    freeze: str | Sequence[str] | None = None
     freeze_bn: str = "none"
     keep_last: int = 0
     save_latest_step: int = 0
@@ -118,6 +119,11 @@ class GlobalSettings:
             raise ValueError(f"ema_decay is {self.ema_decay!r}, expected 0 (off) to below 1")
         if isinstance(self.eval_batch_step, Sequence) and len(self.eval_batch_step) != 2:
             raise ValueError(f"eval_batch_step is {self.eval_batch_step!r}, expected [start, every] or one number")
+
+    @property
+    def frozen_parts(self) -> tuple[str, ...]:
+        """Names of the parts that are not trained."""
+        return (self.freeze,) if isinstance(self.freeze, str) else tuple(self.freeze or ())
 
     @property
     def eval_start_and_every(self) -> tuple[int, int]:

@@ -25,6 +25,7 @@ ALLOWED = {
     "engine": {"types", "polygons", "data", "postprocess", "metrics", "visualize"},
     "report": {"types", "metrics"},
     "deploy": {"types", "schema", "data", "postprocess", "metrics", "engine", "__init__"},
+    "outputs": {"types", "polygons", "data", "engine", "visualize"},
     "components": {"data", "engine", "losses", "metrics", "modeling", "postprocess"},
     "settings": set(),
     "config": {"schema", "settings", "yaml_tree", "components", "engine"},
@@ -34,10 +35,10 @@ ALLOWED = {
         "types", "schema", "config", "components", "build_data", "build_training", "data", "engine", "losses",
         "metrics", "modeling", "postprocess",
     },
-    "build_deploy": {"schema", "config", "components", "build_data", "deploy", "engine"},
+    "build_deploy": {"schema", "config", "components", "build_data", "data", "deploy", "engine"},
     "cli": {
         "types", "schema", "config", "build", "build_deploy", "convert", "deploy", "data", "engine", "metrics",
-        "report", "visualize", "__init__",
+        "outputs", "report", "visualize", "__init__",
     },
     "__init__": {"types", "deploy"},
 }  # fmt: skip

@@ -77,9 +77,22 @@ def test_norms_are_frozen_as_asked(bars: Path, tmp_path: Path, key: str, share: 
         assert frozen.mean() == share
 
 
+def test_norms_of_frozen_parts_keep_their_statistics(bars: Path, tmp_path: Path) -> None:
+    run = trainer(bars, tmp_path, "Global.freeze=[backbone.stage0, backbone.conv]", "Global.freeze_bn=backbone")
+    own = [layer for layer in run.model.backbone.sublayers() if isinstance(layer, paddle.nn.BatchNorm2D)]
+    assert sorted(map(id, run.frozen_norms)) == sorted(map(id, own))  # each once
+    run = trainer(bars, tmp_path, "Global.freeze=[backbone.stage0, backbone.conv]")
+    names = {name for name, layer in run.model.named_sublayers() if any(layer is norm for norm in run.frozen_norms)}
+    assert "backbone.conv.bn" in names
+    assert {name.rpartition(".stage")[2][0] for name in names - {"backbone.conv.bn"}} == {"0"}
+
+
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
+        ("Global.freeze=3", "Global.freeze: got 3 (int), expected text or a list of text or nothing"),
+        ("Optimizer.lr_mult=0.1", "Optimizer.lr_mult: got 0.1, expected factors by the names of parts"),
+        ("Optimizer.lr_mul.head=0.1", "did you mean 'lr_mult'"),
         ("Global.accumulate_steps=0", "accumulate_steps is 0, expected at least 1"),
         ("Global.max_minutes=-1", "max_minutes is -1, expected 0 (off) or more"),
         ("Global.decr_ratio=1.5", "decr_ratio is 1.5, expected above 0 and below 1"),

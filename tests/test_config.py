@@ -21,6 +21,8 @@ SHIPPED = (
     "det_r152_pse",
     "det_r152_pse_ctw1500",
     "quickstart",
+    "finetune_mv3_pse",
+    "finetune_demo",
 )
 
 
@@ -267,3 +269,16 @@ def test_a_postprocess_with_paddleocrs_call_shape(configs: Path) -> None:
         assert list(found) == ["points", "scores"] and len(found["points"]) == len(found["scores"]) == 1
         low, high = found["points"][0].min(axis=0), found["points"][0].max(axis=0)
         assert abs(low - [40, 40]).max() <= 4 and abs(high - [120, 80]).max() <= 4
+
+
+def test_weights_beside_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "there").mkdir()
+    file = tmp_path / "there" / "a.yml"
+    file.write_text("Global: {pretrained_model: ./mine}\n")
+    monkeypatch.chdir(tmp_path)
+    assert load_config(file).settings.pretrained_model == "./mine"
+    (tmp_path / "there" / "mine.pdparams").touch()
+    assert load_config(file).settings.pretrained_model == str(tmp_path / "there" / "mine")
+    assert load_config(file, ["Global.pretrained_model=mine"]).settings.pretrained_model == "mine"
+    (tmp_path / "mine.pdparams").touch()  # what the current folder has comes first
+    assert load_config(file).settings.pretrained_model == "./mine"

@@ -8,11 +8,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from ppocr_pse import build
+from ppocr_pse import build, build_deploy
 from ppocr_pse.cli import infer
 from ppocr_pse.data.line_names import read_name
 from ppocr_pse.data.preprocess import DecodeImage, DetResizeForTest, NormalizeImage, Preprocess
@@ -34,7 +35,8 @@ def run(monkeypatch: pytest.MonkeyPatch, configs: Path):
     """The command `infer` with a network that sees what is dark."""
     preprocess = Preprocess(DecodeImage("BGR"), DetResizeForTest(limit_side_len=192), NormalizeImage())
     predictor = Predictor(DarkIsText(), preprocess, PSEDecoder(thresh=0, scale=1))
-    monkeypatch.setattr(infer, "load_trained", lambda *_: None)
+    monkeypatch.setattr(infer, "load_trained", lambda *_: SimpleNamespace(state_dict=dict))
+    monkeypatch.setattr(build_deploy, "build_network", lambda *_: DarkIsText())
     monkeypatch.setattr(build, "build_predictor", lambda *_: predictor)
 
     def call(place: Path, results: Path, *options: str, flags: Sequence[str] = ()) -> int:
@@ -56,7 +58,7 @@ def test_each_is_detected_on_or_named(run, tmp_path: Path) -> None:
     folder.mkdir()
     good, bad = write_folder(folder)
     results = tmp_path / "found" / "results.txt"
-    assert run(folder, results) == 1
+    assert run(folder, results, flags=["--max_memory", "2G"]) == 1
     lines, errors = read_lines(results), read_lines(tmp_path / "found" / "results_errors.txt")
 
     expected = {str(folder / "cut.jpg")}
@@ -110,6 +112,14 @@ def test_what_may_not_be_read_is_named(run, tmp_path: Path) -> None:
     errors = read_lines(tmp_path / "r_errors.txt")
     assert set(errors) == {str(folder / "a.png"), str(folder / "closed")}
     assert "Permission denied" in errors[str(folder / "a.png")]
+
+
+def test_what_is_named_beside_a_configuration_goes_before_its_own(run, tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(by_opencv(page()))
+    assert run(tmp_path / "a.png", tmp_path / "r.txt", flags=[str(tmp_path / "b.png"), "--output", str(tmp_path)]) == 0
+    assert set(read_lines(tmp_path / "results.txt")) == {str(tmp_path / "b.png")}
+    assert not (tmp_path / "r.txt").exists()
 
 
 def test_lying_headers_take_no_memory(tmp_path: Path) -> None:

@@ -182,6 +182,7 @@ def arguments(bars: Path, tmp_path: Path) -> list[str]:
         *small,
         f"Global.pretrained_model={tmp_path}/weights",
         "Global.use_gpu=false",
+        "Global.engine=paddle",
         f"Global.save_model_dir={tmp_path}/run",
         f"Eval.dataset.data_dir={bars}",
         f"Eval.dataset.label_file_list=[{bars}/val.txt]",

@@ -16,6 +16,8 @@ COMMANDS = {
     "score": "score result files of any detector",
     "tune-postprocess": "find thresh, box_thresh and min_area on a validation split",
     "infer": "detect text in a picture or a folder",
+    "merge": "put results of shards, or of any runs, together",
+    "ray-infer": "detect as a job of Ray Data, on one machine or a cluster",
     "export-model": "write a trained detector for inference engines",
     "verify-export": "compare an exported detector with its checkpoint on pictures",
     "predict-det": "detect text with an exported detector, with PaddleOCR's flags",

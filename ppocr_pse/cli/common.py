@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from ppocr_pse.config import Config
 
 
-def make_parser(command: str, description: str, examples: str) -> argparse.ArgumentParser:
-    """Make a parser with ``-c`` and ``-o``, whose help ends in worked examples."""
+def make_parser(command: str, description: str, examples: str, required: bool = True) -> argparse.ArgumentParser:
+    """Make a parser with ``-c``, which may be left out unless it is required, and ``-o``; help ends in examples."""
     parser = argparse.ArgumentParser(
         prog=f"ppocr-pse {command}",
         description=description,
         epilog="examples:\n" + examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("-c", "--config", required=True, metavar="FILE", help="configuration (.yml)")
+    parser.add_argument("-c", "--config", required=required, metavar="FILE", help="configuration (.yml)")
     parser.add_argument(
         "-o",
         "--opt",
@@ -46,21 +46,33 @@ def import_paddle() -> None:
     try:
         with contextlib.redirect_stderr(messages):
             importlib.import_module("paddle")
+    except ModuleNotFoundError as error:
+        if error.name != "paddle":
+            raise
+        raise ImportError(
+            "Paddle is not installed: pip install paddlepaddle (for a gpu see README.md); without it `ppocr-pse infer` "
+            "runs the detector in the box, or an exported one (--model DIR)"
+        ) from None
     finally:
         for line in messages.getvalue().splitlines():
             if "OMP_NUM_THREADS" not in line:
                 print(line, file=sys.stderr)
 
 
-def run_in_words(work: Callable[[], int]) -> int:
+def run_in_words(work: Callable[[], int], paddle: bool = True) -> int:
     """Run a command's work; faults that a user can mend are told in words, without a traceback.
+
+    Args:
+        work: gives the exit code.
+        paddle: whether it needs Paddle, which is imported first then.
 
     Returns:
         What the work returns, or 2 when it was stopped by such a fault.
     """
     try:
-        import_paddle()
-        mendable = _mendable()
+        if paddle:
+            import_paddle()
+        mendable = _mendable(paddle)
     except ImportError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -76,31 +88,25 @@ def exit_code_of(error: Exception) -> int:
     return 2 if isinstance(error, _mendable()) else 1
 
 
-def _mendable() -> tuple[type[Exception], ...]:
-    """Faults that a user can mend."""
+def _mendable(paddle: bool = True) -> tuple[type[Exception], ...]:
+    """Faults that a user can mend; ``paddle``: also those of parts that import Paddle."""
+    from ppocr_pse.data.inputs import ListError
     from ppocr_pse.data.labels import LabelError
-    from ppocr_pse.data.reader.workers import ReaderError
     from ppocr_pse.deploy.engines.base import DeployError
+    from ppocr_pse.outputs.base import OutputError
+    from ppocr_pse.schema import ConfigError
+
+    faults = (ConfigError, DeployError, LabelError, ListError, OutputError, FileNotFoundError, ImportError)
+    if not paddle:
+        return faults
+    from ppocr_pse.data.reader.workers import ReaderError
     from ppocr_pse.engine.checkpoint import CheckpointError
     from ppocr_pse.engine.precision import LossScaleCollapse
     from ppocr_pse.engine.progress import NonFiniteLoss
     from ppocr_pse.engine.ranks import RankError
     from ppocr_pse.engine.runtime import DeviceError
-    from ppocr_pse.schema import ConfigError
 
-    return (
-        ConfigError,
-        CheckpointError,
-        DeployError,
-        DeviceError,
-        LabelError,
-        LossScaleCollapse,
-        NonFiniteLoss,
-        RankError,
-        ReaderError,
-        FileNotFoundError,
-        ImportError,
-    )
+    return (*faults, CheckpointError, DeviceError, LossScaleCollapse, NonFiniteLoss, RankError, ReaderError)
 
 
 def read_config(arguments: Any) -> Config:
@@ -121,11 +127,11 @@ def start_run(config: Config, log_file: Path | None, main: bool = True) -> loggi
     import paddle
 
     from ppocr_pse import __version__
-    from ppocr_pse.engine import runtime
+    from ppocr_pse.engine import log, runtime
 
     named = config.settings.log_ranks
     shown = main if named is None else str(runtime.rank()) in str(named).replace(" ", "").split(",")
-    logger = runtime.start_log(log_file, quiet=not shown)
+    logger = log.start_log(log_file, quiet=not shown)
     forced = [kind for kind in ("xpu", "npu", "mlu", "gcu") if getattr(config.settings, f"use_{kind}")]
     device = runtime.choose_device(config.settings.use_gpu, forced)
     runtime.use_device(device.name)

@@ -36,6 +36,10 @@ EXAMPLES = """\
       Eval.dataset.data_dir=train_data/mine Eval.dataset.label_file_list=[train_data/mine/test.txt] \\
       PostProcess.box_thresh=0.8
 
+  # run by Paddle itself instead of the fastest engine that is installed
+  ppocr-pse eval -c configs/det/det_mv3_pse.yml \\
+      -o Global.checkpoints=output/det_mv3_pse/best_accuracy Global.engine=paddle
+
   # a page that shows where the score is lost (report/report.html), with the 40 worst pictures
   ppocr-pse eval -c configs/det/det_mv3_pse.yml --report report --gallery 40 \\
       -o Global.checkpoints=output/det_mv3_pse/best_accuracy
@@ -103,6 +107,7 @@ def _evaluate(config: Config, arguments: argparse.Namespace, ranks: RankWatch, l
     from tqdm import tqdm
 
     from ppocr_pse import build
+    from ppocr_pse.build_deploy import build_network
     from ppocr_pse.data.submission import SubmissionError, check_target, submission_names, write_submission
     from ppocr_pse.engine.evaluator import evaluate
     from ppocr_pse.report import write_report
@@ -122,7 +127,10 @@ def _evaluate(config: Config, arguments: argparse.Namespace, ranks: RankWatch, l
     except (SubmissionError, OSError) as error:
         raise ConfigError(f"--report or --submission: {error}") from None
     observer = Observer(config, metric.rules, arguments.gallery, arguments.report is not None)
-    predictor = build.build_predictor(config, load_trained(config, logger))
+    model = load_trained(config, logger)
+    ranks.at("start, opening the engine")
+    network = build_network(config, model, config.settings.checkpoints or config.settings.pretrained_model or "")
+    predictor = build.build_predictor(config, model, network)
     predictor.keep_logits = arguments.report is not None
 
     def watch(results):  # type: ignore[no-untyped-def]
@@ -142,7 +150,8 @@ def _evaluate(config: Config, arguments: argparse.Namespace, ranks: RankWatch, l
     logger.info(f"texts: {counts.truths}, detections: {counts.detections}, matched: {counts.recall_hits}")
     logger.info(result.describe_time())
     if observer.collector is not None:
-        facts = describe_run(config, metric.protocol, result, (*pool.problems, *result.faults))
+        engine = getattr(network, "name", config.settings.engine)
+        facts = describe_run(config, metric.protocol, engine, result, (*pool.problems, *result.faults))
         logger.info(f"report: {write_report(observer.collector.report(facts), arguments.report)}")
     if arguments.submission:
         write_submission(arguments.submission, form, pictures, observer.found, arguments.submission_line_end)
@@ -173,8 +182,6 @@ class Observer:
 
     def __call__(self, annotation: Annotation, result: PictureResult, counts: PictureCounts) -> None:
         """Take in one picture."""
-        from ppocr_pse.engine.predictor import as_bgr
-
         found = result.detections
         self.found.append(found.polygons)
         if self.collector is None:
@@ -188,13 +195,13 @@ class Observer:
             found.polygons,
             found.scores,
             (every.polygons, every.scores),
-            None if result.image is None else as_bgr(result.image, self._img_mode),
+            result.bgr,
             result.logits,
             result.scale,
         )
 
 
-def describe_run(config: Config, protocol: str, result: Evaluation, faults: Sequence[str]) -> Facts:
+def describe_run(config: Config, protocol: str, engine: str, result: Evaluation, faults: Sequence[str]) -> Facts:
     """What a report says about an evaluation, besides its figures."""
     from dataclasses import astuple
 
@@ -224,6 +231,7 @@ def describe_run(config: Config, protocol: str, result: Evaluation, faults: Sequ
         ),
         machine=(
             ("device", paddle.device.get_device()),
+            ("engine", engine),
             *describe_machine(),
             ("Paddle", paddle.__version__),
             ("ppocr_pse", __version__),

@@ -16,22 +16,20 @@ EXAMPLES = """\
   ppocr-pse export-model -c configs/det/det_mv3_pse.yml \\
       -o Global.pretrained_model=output/det_mv3_pse/best_accuracy Global.save_inference_dir=inference/det_mv3_pse
 
-  # for Paddle 2.x, without ONNX
+  # for Paddle 2.x too, without ONNX
   ppocr-pse export-model --pdmodel --no-onnx -c configs/det/det_mv3_pse.yml \\
       -o Global.pretrained_model=output/det_mv3_pse/best_accuracy Global.save_inference_dir=inference/det_mv3_pse
 
-The folder gets inference.json (or .pdmodel), inference.pdiparams, inference.onnx and inference.yml. The last one holds
-all that a predictor needs to know: how pictures are read and resized, and the thresholds, as this configuration with
-its -o has them. Every form is compared with the checkpoint first; when one is off, nothing is written.
+The folder gets inference.json (from Paddle 2.x .pdmodel), inference.pdiparams, inference.onnx and inference.yml, which
+has all that a predictor needs to know: how pictures are read and resized, and the thresholds, as this configuration
+with its -o has them. Every form is compared with the checkpoint first; when one is off, nothing is written.
 """
 
 
 def main(argv: Sequence[str]) -> int:
     """Parse arguments and export."""
     parser = make_parser("export-model", "Write a trained detector for inference engines.", EXAMPLES)
-    parser.add_argument(
-        "--pdmodel", action="store_true", help="write inference.pdmodel, for Paddle 2.x, instead of inference.json"
-    )
+    parser.add_argument("--pdmodel", action="store_true", help="write inference.pdmodel too, which Paddle 2.x reads")
     parser.add_argument(
         "--onnx",
         action=argparse.BooleanOptionalAction,

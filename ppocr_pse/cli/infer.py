@@ -1,141 +1,125 @@
-"""`ppocr-pse infer`: detect text in a picture or a folder of pictures."""
+"""`ppocr-pse infer`: detect text in pictures, with the detector in the box, an exported one or a checkpoint."""
 
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppocr_pse.cli.common import load_trained, make_parser, read_config, run_in_words, start_run
-from ppocr_pse.data.line_names import page_name
+from ppocr_pse.cli.folder import Opened, memory_for, open_exported, run_folder
+from ppocr_pse.cli.folder_options import HELP_ON_RESULTS, add_options
 
 if TYPE_CHECKING:
     from ppocr_pse.config import Config
 
-EXAMPLES = """\
+OUTPUT = Path("output/infer")
+
+EXAMPLES = f"""\
+  # with the detector in the box: results in {OUTPUT}/results.txt, drawn pictures in {OUTPUT}/det_results/
+  ppocr-pse infer street.jpg
+
+  # with a detector that tools/export_model.py wrote: a folder with its subfolders, word pictures for a recogniser
+  ppocr-pse infer photos --recursive --model inference/det_mv3_pse --output found --formats jsonl,drawn,crops
+
+  # with a checkpoint
+  ppocr-pse infer photos -c configs/det/det_mv3_pse.yml -o Global.pretrained_model=output/det_mv3_pse/best_accuracy
   ppocr-pse infer -c configs/det/det_mv3_pse.yml \\
       -o Global.pretrained_model=output/det_mv3_pse/best_accuracy Global.infer_img=photos/street.jpg
 
-  # a folder with its subfolders
-  ppocr-pse infer --recursive -c configs/det/det_mv3_pse.yml \\
-      -o Global.pretrained_model=output/det_mv3_pse/best_accuracy Global.infer_img=photos \\
-      Global.save_res_path=found/results.txt
+  # patterns, names from another program, larger scans than the limit against decompression bombs allows
+  ppocr-pse infer 'scans/**/*.tif' --max_pixels 0 --max_memory 4G
+  find photos -newer yesterday -name '*.jpg' -print0 | ppocr-pse infer --list - -0
 
-  # larger scans than the limit of 500 megapixels against decompression bombs allows
-  ppocr-pse infer -c configs/det/det_mv3_pse.yml \\
-      -o Global.pretrained_model=output/det_mv3_pse/best_accuracy Global.infer_img=scans Global.max_pixels=0
+  # part 2 of 8 of a job array, which goes on where it was stopped; then all parts together
+  ppocr-pse infer photos -r --output found --resume --shard $SLURM_ARRAY_TASK_ID/8
+  ppocr-pse merge found
 
-The results file has a line for every picture that could be read, for every page of a TIFF and frame of a GIF:
-PATH<TAB>[{"transcription": "", "points": [[x, y], ...], "score": s}, ...]
-where PATH is FILE, or FILE#page=N (N from 1) when the file holds several pictures, or that as a JSON string when it
-holds a TAB, a line break or bytes that are no UTF-8. Drawn pictures go to det_results/ beside it. What could not be
-used stands in RESULTS_errors.txt, PATH<TAB>what is wrong, and the exit code is then 1.
-"""
-
-DRAWABLE = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+{HELP_ON_RESULTS}"""
 
 
 def main(argv: Sequence[str]) -> int:
     """Parse arguments and detect."""
-    parser = make_parser("infer", "Detect text in a picture or a folder of pictures.", EXAMPLES)
-    parser.add_argument("-r", "--recursive", action="store_true", help="look into subfolders too")
-    parser.add_argument("--scores", action="store_true", help="write the score beside each drawn text")
-    arguments = parser.parse_args(argv)
-    return run_in_words(lambda: infer(read_config(arguments), arguments))
+    parser = make_parser("infer", "Detect text in pictures, folders, patterns and lists of them.", EXAMPLES, False)
+    parser.add_argument("places", nargs="*", type=Path, metavar="PICTURE_OR_FOLDER", help="or a quoted pattern")
+    parser.add_argument("--model", type=Path, metavar="DIR", help="made by tools/export_model.py; not with -c")
+    add_options(parser, f"{OUTPUT}, with -c the folder of Global.save_res_path")
+    end = argv.index("--") if "--" in argv else len(argv)
+    arguments = parser.parse_intermixed_args(argv[:end])
+    arguments.places += map(Path, argv[end + 1 :])  # intermixed parsing would forget the -- before a dash
+    if arguments.config:
+        if arguments.threads:
+            os.environ["OMP_NUM_THREADS"] = str(arguments.threads)  # read by Paddle once, when it is imported
+        return run_in_words(lambda: infer_with_checkpoint(arguments))
+    return run_in_words(lambda: infer_with_export(arguments), paddle=False)
 
 
-def infer(config: Config, arguments: argparse.Namespace) -> int:
-    """Detect as a configuration says; 1 when a picture could not be used."""
-    from tqdm import tqdm
-
-    from ppocr_pse import build
-    from ppocr_pse.data.labels import format_label_line
-    from ppocr_pse.data.line_names import written_name
-    from ppocr_pse.data.picture_files import find_pictures
-    from ppocr_pse.engine.predictor import as_bgr
+def infer_with_export(arguments: argparse.Namespace) -> int:
+    """Detect with an exported detector, or the one in the box."""
+    from ppocr_pse.engine.log import start_log
     from ppocr_pse.schema import ConfigError
-    from ppocr_pse.visualize import draw_detections, write_image
 
+    if arguments.opt:
+        raise ConfigError(f"-o {arguments.opt[0]}: -o changes a configuration, and none is named; add -c FILE")
+    if not arguments.places and not arguments.lists:
+        raise ConfigError("no pictures are named; name files, folders or patterns, or --list FILE (see --help)")
+    start_log()
+    engine, device = arguments.engine or "auto", arguments.device or "auto"
+    return run_folder(
+        arguments.places,
+        (arguments.output or OUTPUT) / "results.txt",
+        arguments,
+        lambda count: open_exported(arguments.model, engine, device, arguments, count),
+    )
+
+
+def infer_with_checkpoint(arguments: argparse.Namespace) -> int:
+    """Detect with a configuration and a checkpoint, run by the engine that ``Global.engine`` names."""
+    from ppocr_pse.schema import ConfigError
+
+    for option, key in (("--model", None), ("--device", "Global.use_gpu")):
+        if getattr(arguments, option[2:]) is not None:
+            cure = f"give -o {key}=..." if key else "give one of the two"
+            raise ConfigError(f"{option} goes with an exported detector and -c with a checkpoint; {cure}")
+    misplaced = [opt for opt in arguments.opt if "=" not in opt]
+    if misplaced:
+        raise ConfigError(
+            f"-o {misplaced[0]}: expected A.b.c=VALUE; pictures stand before -o, or behind -- ({misplaced[0]!r} is "
+            "taken for a key)"
+        )
+    given = {"engine": arguments.engine, "max_pixels": arguments.max_pixels}
+    arguments.opt += [f"Global.{key}={value}" for key, value in given.items() if value is not None]
+    config = read_config(arguments)
     settings = config.settings
-    if not settings.infer_img:
-        raise ConfigError(f"{config.path}: no pictures are named; add -o Global.infer_img=FILE_OR_FOLDER")
-    place = Path(settings.infer_img)
-    try:
-        pictures = find_pictures(place, arguments.recursive)
-    except FileNotFoundError as error:
-        raise ConfigError(f"Global.infer_img: {error}") from None
+    places = arguments.places
+    if not places and not arguments.lists:
+        if not settings.infer_img:
+            raise ConfigError(
+                f"{config.path}: no pictures are named; name them, or add -o Global.infer_img=FILE_OR_FOLDER"
+            )
+        places = [Path(settings.infer_img)]
+    results = arguments.output / "results.txt" if arguments.output else Path(settings.save_res_path)
+    return run_folder(places, results, arguments, lambda count: open_checkpoint(config, arguments, count))
+
+
+def open_checkpoint(config: Config, arguments: argparse.Namespace, count: int) -> Opened:
+    """Build the network, load its weights and start the engine of ``Global.engine``, for a number of pictures."""
+    from ppocr_pse import build, build_deploy
+    from ppocr_pse.deploy.detector import limits_for
+    from ppocr_pse.deploy.digests import weights_digest
+
     logger = start_run(config, None)
-    predictor = build.build_predictor(config, load_trained(config, logger))
+    model = load_trained(config, logger)
+    checkpoint = config.settings.checkpoints or config.settings.pretrained_model or ""
+    network = build_deploy.build_network(config, model, checkpoint, arguments.threads, 1 if count < 2 else 0)
+    predictor = build.build_predictor(config, model, network)
     decode = predictor.preprocess.decode
-    if settings.max_pixels is not None:
-        decode = replace(decode, max_pixels=settings.max_pixels)
-        predictor.preprocess = replace(predictor.preprocess, decode=decode)
-    results_file = Path(settings.save_res_path)
-    drawn_dir = results_file.parent / "det_results"
-    earlier = drawn_dir.absolute()  # what an earlier run drew is no input
-    pictures = [path for path in pictures if earlier not in path.absolute().parents]
-    results_file.parent.mkdir(parents=True, exist_ok=True)
-    names = DrawnNames(place if place.is_dir() else place.parent, drawn_dir)
-    faults: list[tuple[str, str]] = []
-    texts = done = count = 0
-    with results_file.open("w", encoding="utf-8") as results:
-        stream = predictor.stream(tqdm(pictures, desc="detect", unit="file", disable=None), workers=2, pages=True)
-        for result in stream:
-            count += 1
-            name, wrong = written_name(result.name), result.error
-            if result.image is not None:
-                found = result.detections
-                line = format_label_line(name, [""] * len(found), found.polygons, found.scores.tolist())
-                results.write(line + "\n")
-                results.flush()
-                texts, done = texts + len(found), done + 1
-                try:
-                    image = draw_detections(as_bgr(result.image, decode.img_mode), found, arguments.scores)
-                    write_image(names.of(result.path, result.page), image)
-                except OSError as fault:
-                    wrong = wrong or f"{name}: its line is written, its drawing is not ({fault.strerror or fault})"
-            if wrong:
-                faults.append((name, wrong))
-                logger.error(wrong)
-    errors_file = results_file.with_name(f"{results_file.stem}_errors.txt")
-    write_errors(errors_file, faults)
-    logger.info(f"{texts} texts in {done} pictures; results: {results_file}, drawn pictures: {drawn_dir}")
-    if faults:
-        logger.error(f"{len(faults)} of {count} pictures could not be used, see above and {errors_file}")
-    return 1 if faults else 0
-
-
-def write_errors(file: Path, faults: Sequence[tuple[str, str]]) -> None:
-    """Write ``NAME<TAB>what is wrong`` lines; the file of an earlier run goes when there are none."""
-    if not faults:
-        file.unlink(missing_ok=True)
-        return
-    lines = (f"{name}\t{' '.join(error.split())}\n" for name, error in faults)
-    file.write_text("".join(lines), encoding="utf-8", errors="backslashreplace")
-
-
-class DrawnNames:
-    """Names for drawn pictures: the folder tree is kept, and no two pictures share a name.
-
-    Args:
-        root: folder that the pictures lie in.
-        target: folder for the drawn ones.
-    """
-
-    def __init__(self, root: Path, target: Path) -> None:
-        self.root = root
-        self.target = target
-        self.taken: set[Path] = set()
-
-    def of(self, path: Path, page: int = 0) -> Path:
-        """Name the drawn picture of ``path``; pages, and formats that cannot be written, become PNG."""
-        inside = path.relative_to(self.root)
-        name = inside if inside.suffix.lower() in DRAWABLE and not page else Path(f"{page_name(inside, page)}.png")
-        candidate, number = self.target / name, 2
-        while candidate in self.taken:
-            candidate = self.target / name.with_name(f"{name.stem}-{number}{name.suffix}")
-            number += 1
-        self.taken.add(candidate)
-        return candidate
+    if config.settings.max_pixels is not None:
+        decode = replace(decode, max_pixels=config.settings.max_pixels)
+    predictor.preprocess = replace(predictor.preprocess, decode=decode)
+    architecture = config.section("Architecture")
+    predictor.limits = limits_for(memory_for(arguments), network, arguments.batch, architecture)
+    return Opened(predictor, weights_digest(model.state_dict()))

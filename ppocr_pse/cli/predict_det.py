@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ppocr_pse.deploy.detector import Detector
+from ppocr_pse.cli.common import run_in_words
+from ppocr_pse.cli.folder import Opened, open_exported, run_folder
+from ppocr_pse.cli.folder_options import HELP_ON_RESULTS, add_options
 
-EXAMPLES = """\
+if TYPE_CHECKING:
+    from ppocr_pse.deploy.spec import Overrides
+
+OUTPUT = Path("inference_results")
+
+EXAMPLES = f"""\
 examples:
   ppocr-pse predict-det --image_dir photos --det_model_dir inference/det_mv3_pse
 
@@ -20,15 +25,14 @@ examples:
   ppocr-pse predict-det --image_dir photos --det_model_dir inference/det_mv3_pse --use_onnx True \\
       --det_pse_box_thresh 0.7 --det_box_type poly --draw_img_save_dir found
 
-How pictures are resized and decoded is taken from the export's inference.yml; a flag that is given overrides it, a
-flag that is not given changes nothing. In the folder --draw_img_save_dir there are then
-  det_results.txt   PATH<TAB>[{"transcription": "", "points": [[x, y], ...], "score": s}, ...], one line a picture
-  det_res_NAME      the picture with its texts outlined
-  det_errors.txt    PATH<TAB>what is wrong, for pictures that could not be used (only when there are any)
-The exit code is 1 when a picture could not be used.
-"""
+  # subfolders too, word pictures for a recogniser; goes on where it was stopped
+  ppocr-pse predict-det --image_dir photos -r --det_model_dir inference/det_mv3_pse --formats drawn,crops --resume
 
-LOG_FORM = ("[%(asctime)s] %(name)s %(levelname)s: %(message)s", "%Y/%m/%d %H:%M:%S")
+How pictures are resized and decoded is taken from the export's inference.yml; a flag that is given overrides it, a
+flag that is not given changes nothing. In the folder --draw_img_save_dir there are then det_results.txt and, for each
+picture, det_res_NAME with its texts outlined.
+
+{HELP_ON_RESULTS}"""
 
 
 def yes_or_no(text: str) -> bool:
@@ -49,11 +53,9 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--image_dir", required=True, type=Path, metavar="PATH", help="a picture or a folder")
+    add("--image_dir", nargs="+", type=Path, default=[], metavar="PATH", help="pictures, folders, quoted patterns")
     add("--det_model_dir", required=True, type=Path, metavar="DIR", help="made by tools/export_model.py")
     add("--det_algorithm", choices=("PSE",), default="PSE", help="PSE is all there is")
-    add("--draw_img_save_dir", type=Path, default=Path("inference_results"), metavar="DIR", help="for all results")
-    add("--recursive", action="store_true", help="look into subfolders too")
     one = parser.add_argument_group("override inference.yml")
     one.add_argument("--det_limit_side_len", type=int, metavar="PIXELS")
     one.add_argument("--det_limit_type", choices=("min", "max", "resize_long"))
@@ -62,60 +64,52 @@ def make_parser() -> argparse.ArgumentParser:
     one.add_argument("--det_pse_min_area", type=int, metavar="PIXELS")
     one.add_argument("--det_pse_scale", type=int, choices=(1, 2, 4))
     one.add_argument("--det_box_type", "--det_pse_box_type", choices=("quad", "poly"))
-    two = parser.add_argument_group("where and how it runs; by itself the fastest engine that gives the same boxes")
+    two = parser.add_argument_group("PaddleOCR's ways to name engine and device")
     two.add_argument("--use_gpu", type=yes_or_no, metavar="True|False", help="an accelerator, or the cpu")
     two.add_argument("--gpu_id", type=int, default=0, metavar="N")
-    two.add_argument("--engine", default="auto", metavar="NAME", help="see docs/export.md")
     two.add_argument("--use_onnx", type=yes_or_no, default=False, metavar="True|False", help="--engine onnxruntime")
     two.add_argument(
         "--use_tensorrt", type=yes_or_no, default=False, metavar="True|False", help="--engine paddle_tensorrt"
     )
-    two.add_argument("--cpu_threads", type=int, metavar="N", help="default: OMP_NUM_THREADS, else all cores")
+    add_options(parser, str(OUTPUT))
     return parser
 
 
 def main(argv: Sequence[str]) -> int:
     """Parse arguments and detect."""
-    from ppocr_pse.deploy.engines.base import DeployError
+    arguments = make_parser().parse_args(argv)
+    return run_in_words(lambda: predict(arguments), paddle=False)
+
+
+def predict(arguments: argparse.Namespace) -> int:
+    """Detect as the flags say."""
+    from ppocr_pse.engine.log import start_log
     from ppocr_pse.schema import ConfigError
 
-    arguments = make_parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format=LOG_FORM[0], datefmt=LOG_FORM[1], stream=sys.stdout, force=True)
-    try:
-        return predict(arguments)
-    except (ConfigError, DeployError, ImportError, OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    if not arguments.image_dir and not arguments.lists:
+        raise ConfigError("no pictures are named; give --image_dir PATH, or --list FILE")
+    start_log()
+    results = (arguments.output or OUTPUT) / "det_results.txt"
+    make = partial(open_detector, arguments)
+    return run_folder(arguments.image_dir, results, arguments, make, drawn="det_res_")
 
 
-def open_detector(arguments: argparse.Namespace) -> Detector:
-    """Make the detector that the flags describe.
+def open_detector(arguments: argparse.Namespace, count: int) -> Opened:
+    """Open the detector that the flags describe, for a number of pictures.
 
     Raises:
-        ConfigError, EngineError: if it cannot be made.
+        ConfigError, EngineError: if it cannot be opened.
     """
-    from ppocr_pse.deploy.detector import Detector
-    from ppocr_pse.deploy.devices import find_device
-    from ppocr_pse.deploy.engines.base import thread_count
-    from ppocr_pse.deploy.spec import Overrides
-    from ppocr_pse.schema import ConfigError
-
-    asked = {arguments.engine} - {"auto"}
-    asked |= {"onnxruntime"} if arguments.use_onnx else set()
-    asked |= {"paddle_tensorrt"} if arguments.use_tensorrt else set()
-    if len(asked) > 1:
-        raise ConfigError(f"the flags ask for several engines, {' and '.join(sorted(asked))}; give one")
-    device = "cpu"
-    if arguments.use_gpu is not False:
-        device = find_device("auto", thread_count(arguments.cpu_threads))
-        if device != "cpu":
-            device = f"{device.partition(':')[0]}:{arguments.gpu_id}"
-        elif arguments.use_gpu:
-            raise ConfigError(
-                "--use_gpu True: neither Paddle nor ONNX Runtime sees an accelerator here; see docs/export.md"
-            )
     folder = arguments.det_model_dir
-    overrides = Overrides(
+    folder = folder.parent if folder.name == "inference.onnx" else folder  # PaddleOCR names the file with --use_onnx
+    return open_exported(folder, engine_of(arguments), device_of(arguments), arguments, count, overrides_of(arguments))
+
+
+def overrides_of(arguments: argparse.Namespace) -> Overrides:
+    """What is to differ from inference.yml."""
+    from ppocr_pse.deploy.spec import Overrides
+
+    return Overrides(
         limit_side_len=arguments.det_limit_side_len,
         limit_type=arguments.det_limit_type,
         thresh=arguments.det_pse_thresh,
@@ -124,58 +118,45 @@ def open_detector(arguments: argparse.Namespace) -> Detector:
         box_type=arguments.det_box_type,
         scale=arguments.det_pse_scale,
     )
-    folder = folder.parent if folder.name == "inference.onnx" else folder  # PaddleOCR names the file with --use_onnx
-    return Detector(folder, next(iter(asked), "auto"), device, arguments.cpu_threads, overrides)
 
 
-def predict(arguments: argparse.Namespace) -> int:
-    """Detect as the flags say; 1 when a picture could not be used."""
-    from tqdm import tqdm
-    from tqdm.contrib.logging import logging_redirect_tqdm
+def engine_of(arguments: argparse.Namespace) -> str:
+    """The one engine that is asked for.
 
-    from ppocr_pse.cli.infer import DrawnNames
-    from ppocr_pse.data.labels import LabelError, format_label_line
-    from ppocr_pse.data.picture_files import find_pictures
-    from ppocr_pse.visualize import draw_detections, write_image
+    Raises:
+        ConfigError: if there are several.
+    """
+    from ppocr_pse.schema import ConfigError
 
-    logger = logging.getLogger("ppocr")
-    place, target = arguments.image_dir, arguments.draw_img_save_dir
-    pictures = find_pictures(place, arguments.recursive)
-    pictures = [path for path in pictures if not (target in path.parents and path.name.startswith("det_res_"))]
-    detector = open_detector(arguments)
-    target.mkdir(parents=True, exist_ok=True)
-    names = DrawnNames(place if place.is_dir() else place.parent, target)
-    errors: list[tuple[Path, str]] = []
-    texts = 0
-    bar = tqdm(zip(pictures, detector.stream(pictures)), total=len(pictures), unit="picture", disable=None)
-    results_file = (target / "det_results.txt").open("w", encoding="utf-8", errors="surrogateescape")
-    with results_file as results, logging_redirect_tqdm():
-        for path, found in bar:
-            try:
-                if found.detections is None or found.image is None:
-                    raise OSError(found.error)
-                count, scores = len(found.detections), found.detections.scores.tolist()
-                line = format_label_line(str(path), [""] * count, found.detections.polygons, scores)
-                results.write(line + "\n")
-                results.flush()
-                name = names.of(path)
-                write_image(name.with_name(f"det_res_{name.name}"), draw_detections(found.image, found.detections))
-                texts += count
-            except (LabelError, OSError) as error:
-                errors.append((path, str(error)))
-                logger.error(str(error))
-    write_errors(target / "det_errors.txt", errors)
-    logger.info(f"{texts} texts in {len(pictures) - len(errors)} pictures; results: {target / 'det_results.txt'}")
-    if errors:
-        logger.error(f"{len(errors)} of {len(pictures)} pictures could not be used, see {target / 'det_errors.txt'}")
-    return 1 if errors else 0
+    asked = {arguments.engine or "auto"} - {"auto"}
+    asked |= {"onnxruntime"} if arguments.use_onnx else set()
+    asked |= {"paddle_tensorrt"} if arguments.use_tensorrt else set()
+    if len(asked) > 1:
+        raise ConfigError(f"the flags ask for several engines, {' and '.join(sorted(asked))}; give one")
+    return next(iter(asked), "auto")
 
 
-def write_errors(file: Path, errors: Sequence[tuple[Path, str]]) -> None:
-    """List the pictures that could not be used; the file of an earlier run goes when there are none."""
-    if not errors:
-        file.unlink(missing_ok=True)
-        return
-    with file.open("w", encoding="utf-8", errors="surrogateescape") as listing:
-        for path, error in errors:
-            listing.write(f"{' '.join(str(path).split(chr(10)))}\t{' '.join(error.split())}\n")
+def device_of(arguments: argparse.Namespace) -> str:
+    """The device that is asked for, or what there is.
+
+    Raises:
+        ConfigError: if it is asked for in two ways, or an accelerator is and there is none.
+    """
+    from ppocr_pse.deploy.devices import find_device
+    from ppocr_pse.deploy.engines.base import thread_count
+    from ppocr_pse.schema import ConfigError
+
+    if arguments.device is not None:
+        if arguments.use_gpu is not None:
+            raise ConfigError(f"--use_gpu and --device {arguments.device} say the same; give one of them")
+        return arguments.device
+    if arguments.use_gpu is False:
+        return "cpu"
+    device = find_device("auto", thread_count(arguments.threads))
+    if device != "cpu":
+        return f"{device.partition(':')[0]}:{arguments.gpu_id}"
+    if arguments.use_gpu:
+        raise ConfigError(
+            "--use_gpu True: neither Paddle nor ONNX Runtime sees an accelerator here; see docs/export.md"
+        )
+    return "cpu"

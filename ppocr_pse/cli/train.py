@@ -168,16 +168,19 @@ def _evaluation(
     from tqdm import tqdm
 
     from ppocr_pse import build
-    from ppocr_pse.engine import runtime
+    from ppocr_pse.build_deploy import TrainedNetwork
     from ppocr_pse.engine.collectives import share_buffers
     from ppocr_pse.engine.evaluator import evaluate
+    from ppocr_pse.engine.log import LOGGER
 
     every = config.settings.eval_start_and_every[1]
     if "Eval" not in config.tree or (every == 0 and not config.settings.eval_batch_epoch):
         return None
     pool = build.build_annotations(config, "Eval")
-    report_problems(pool.problems, "Eval.dataset", runtime.LOGGER)
-    predictor = build.build_predictor(config, network)
+    report_problems(pool.problems, "Eval.dataset", LOGGER)
+    ranks.at("start, opening the engine of the evaluations")
+    mine = [annotation.image for annotation in pool.annotations[ranks.rank :: ranks.world_size]]
+    trained = TrainedNetwork(config, network, mine)
     metric = build.build_metric(config.section("Metric"))
     workers = min(build.eval_workers(config), 2)
 
@@ -197,6 +200,9 @@ def _evaluation(
             bar.close()
 
         share_buffers(ranks, network)  # every rank scores the weights that rank 0 saves
-        return evaluate(predictor, pool.annotations, metric, workers, watch, ranks, lambda: bool(stop.pending))
+        ranks.at("evaluation, opening its engine")
+        with trained.opened() as engine:
+            predictor = build.build_predictor(config, network, engine)
+            return evaluate(predictor, pool.annotations, metric, workers, watch, ranks, lambda: bool(stop.pending))
 
     return score

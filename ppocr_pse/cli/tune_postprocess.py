@@ -58,7 +58,7 @@ def tune(config: Config, arguments: argparse.Namespace) -> int:
     """Tune as the arguments say; 1 when a picture or a label could not be used."""
     from tqdm import tqdm
 
-    from ppocr_pse import build
+    from ppocr_pse import build, build_deploy
     from ppocr_pse.engine.logits import CacheFull
     from ppocr_pse.engine.tuning import Setting, box_threshold_grid, choose, try_settings
     from ppocr_pse.metrics import Counts
@@ -145,13 +145,13 @@ def fill_cache(
     """Run the network over the pictures whose logits are not known yet; gives the cache and the number of faults."""
     from tqdm import tqdm
 
-    from ppocr_pse import build
+    from ppocr_pse import build, build_deploy
     from ppocr_pse.engine.logits import LogitsCache
 
     model = load_trained(config, logger)
     dataset = config.tree["Eval"]["dataset"]
-    settled = json.dumps([config.tree["Architecture"], dataset["transforms"]], sort_keys=True, default=str).encode()
-    key = hashlib.sha256(settled)
+    settled = [config.tree["Architecture"], dataset["transforms"], config.settings.engine]
+    key = hashlib.sha256(json.dumps(settled, sort_keys=True, default=str).encode())
     for name, tensor in sorted(model.state_dict().items()):
         key.update(name.encode())
         key.update(tensor.numpy().tobytes())
@@ -160,7 +160,10 @@ def fill_cache(
     wanted = list(dict.fromkeys(annotation.image for annotation in annotations))
     missing = [picture for picture in wanted if cache.get(picture) is None]
     logger.info(f"logits of {len(wanted) - len(missing)} of {len(wanted)} pictures are known in {cache.folder}")
-    predictor = build.build_predictor(config, model)
+    if not missing:
+        return cache, 0
+    weights = config.settings.checkpoints or config.settings.pretrained_model or ""
+    predictor = build.build_predictor(config, model, build_deploy.build_network(config, model, weights, lanes=0))
     predictor.keep_logits = True
     faults = 0
     stream = predictor.stream(missing, min(build.eval_workers(config), 2))

@@ -50,7 +50,7 @@ class Forms:
     """What to write.
 
     Args:
-        pdmodel: the program as inference.pdmodel, which Paddle 2.x reads, instead of inference.json.
+        pdmodel: the program as inference.pdmodel too, which Paddle 2.x reads; the weights serve both.
         onnx: inference.onnx beside it: True, False, or None for when paddle2onnx is installed.
     """
 
@@ -93,7 +93,10 @@ def export_model(model: paddle.nn.Layer, spec: InferenceSpec, folder: Path, form
         exported = Exported(staging)
         with _evaluating(model):
             expected = {size: _maps(model, probe_input(*size)) for size in CHECKED_SIZES}
-            _save_program(_folded(model, expected), staging, forms.pdmodel)
+            folded = _folded(model, expected)
+            _save_program(folded, staging)
+            if forms.pdmodel and not (staging / "inference.pdmodel").is_file():
+                _add_pdmodel(folded, staging, expected)
         if with_onnx:
             convert(exported.program, exported.params, staging / "inference.onnx")
         files = sorted(file for file in staging.iterdir() if file.name.startswith("inference."))
@@ -144,8 +147,14 @@ def _folded(model: paddle.nn.Layer, expected: Mapping[tuple[int, int], npt.NDArr
     return folded
 
 
-def _save_program(model: paddle.nn.Layer, folder: Path, pdmodel: bool) -> None:
-    """Write inference.json or inference.pdmodel, and inference.pdiparams, for any batch, height and width."""
+def _save_program(model: paddle.nn.Layer, folder: Path, pdmodel: bool = False) -> None:
+    """Write the program and inference.pdiparams, for any batch, height and width.
+
+    Args:
+        model: the network.
+        folder: to write to.
+        pdmodel: inference.pdmodel instead of this Paddle's own form.
+    """
     picture = paddle.static.InputSpec([None, 3, None, None], "float32", "x")
     old_form = getattr(getattr(paddle, "pir_utils", None), "DygraphOldIrGuard", contextlib.nullcontext)
     with old_form() if pdmodel else contextlib.nullcontext(), warnings.catch_warnings():
@@ -153,6 +162,20 @@ def _save_program(model: paddle.nn.Layer, folder: Path, pdmodel: bool) -> None:
         program = paddle.jit.to_static(model, input_spec=[picture], full_graph=True)
         paddle.jit.save(program, str(folder / "inference"))
     (folder / "inference.pdiparams.info").unlink(missing_ok=True)
+
+
+def _add_pdmodel(model: paddle.nn.Layer, folder: Path, expected: Mapping[tuple[int, int], Any]) -> None:
+    """Put inference.pdmodel beside inference.json, after comparing it with the network by itself."""
+    with tempfile.TemporaryDirectory(prefix=".pdmodel-", dir=folder) as home:
+        older = Exported(Path(home))
+        _save_program(model, older.folder, pdmodel=True)
+        compare_forms(older, expected)
+        if file_digest(older.params) != file_digest(Exported(folder).params):
+            raise ExportError(
+                "inference.pdmodel and inference.json do not have the same weights file; export without --pdmodel, "
+                "and with Paddle 2.x for Paddle 2.x"
+            )
+        (older.folder / "inference.pdmodel").replace(folder / "inference.pdmodel")
 
 
 def compare_forms(exported: Exported, expected: Mapping[tuple[int, int], Any]) -> dict[str, float]:

@@ -112,7 +112,9 @@ class Pipeline:
                 thread.join()
 
     def _bytes(self, path: Path) -> int:
-        return PICTURE_BYTES * peek_pixels(path) if self._predictor.limits.memory else 0
+        pixels = peek_pixels(path) if self._predictor.limits.memory else 0
+        # what is larger than allowed is refused by its header, and takes nothing
+        return 0 if pixels > self._predictor.preprocess.decode.max_pixels > 0 else PICTURE_BYTES * pixels
 
     def _is_full(self, bytes_: int) -> bool:
         """Whether a file has to wait; one that alone takes more than half of the memory is there alone."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -39,6 +39,7 @@ class Precision:
     Attributes:
         skipped: steps skipped because of an overflow, in all.
         skipped_in_a_row: up to now.
+        frozen: float32 values of parameters that are not trained, by tensor name, once O2 has cast them.
 
     Raises:
         ValueError: for a value outside those named.
@@ -78,6 +79,7 @@ class Precision:
         self.skipped = 0
         self.skipped_in_a_row = 0
         self._prepared = False
+        self.frozen: dict[str, paddle.Tensor] = {}
         self.scaler = paddle.amp.GradScaler(
             enable=self.enabled and amp_dtype == "float16",
             init_loss_scaling=float(scale_loss),
@@ -105,7 +107,10 @@ class Precision:
         """
         if self.enabled and self.level == "O2" and not self._prepared:
             self._prepared = True
+            untrained = [(p, p.detach().clone()) for p in model.parameters() if p.stop_gradient]
             paddle.amp.decorate(models=model, optimizers=optimizer, level="O2", dtype=self.dtype, master_weight=True)
+            # the optimizer keeps master copies of what it trains only
+            self.frozen = {p.name: value for p, value in untrained if p.dtype != value.dtype}
 
     def forward(self) -> AbstractContextManager[Any]:
         """Context for the forward pass; compute the loss outside of it, in float32."""
@@ -178,13 +183,20 @@ class Precision:
         self.skipped_in_a_row = int(state.get("skipped_in_a_row", 0))
 
 
-def float32_state(network: paddle.nn.Layer, optimizer: Any) -> dict[str, paddle.Tensor]:
-    """Collect a network's state in float32: for weights that O2 has cast, the optimizer's master copies.
+def float32_state(
+    network: paddle.nn.Layer, optimizer: Any, frozen: Mapping[str, paddle.Tensor] | None = None
+) -> dict[str, paddle.Tensor]:
+    """Collect a network's state in float32: for weights that O2 has cast, the values before it.
+
+    Args:
+        network: as it is trained.
+        optimizer: has the master copies of the weights that it trains.
+        frozen: ``Precision.frozen``, those of the weights that it does not.
 
     Returns:
         Tensors by state-dict name; those that are float32 already are not copied.
     """
-    masters = optimizer.state_dict().get("master_weights", {})
+    masters = {**(frozen or {}), **optimizer.state_dict().get("master_weights", {})}
     state = {}
     for name, tensor in network.state_dict().items():
         master = masters.get(tensor.name)

@@ -94,7 +94,7 @@ class RunState:
         if averaged and self.average is not None:
             params = self.average.average
         else:
-            params = float32_state(self.network, self.optimizer)
+            params = float32_state(self.network, self.optimizer, self.precision.frozen)
         return Checkpoint(params, self.optimizer.state_dict(), states, average)
 
     def restore(self, path: str, logger: logging.Logger) -> None:

@@ -1,22 +1,15 @@
-"""Where and how a run takes place: device, ranks, seeds and the log."""
+"""Where and how a run takes place: device, ranks and seeds."""
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import paddle
-from tqdm import tqdm
-
-LOGGER = logging.getLogger("ppocr")
-
 
 PLUGINS = ("iluvatar_gpu",)
 """Custom device types that are preferred when several plugins are installed."""
@@ -200,33 +193,3 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002  Paddle's DataLoader draws its worker seeds from this stream
     paddle.seed(seed)
-
-
-class _TerminalHandler(logging.Handler):
-    """Writes above a progress bar instead of through it."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        tqdm.write(self.format(record), file=sys.stdout)
-        sys.stdout.flush()
-
-
-def start_log(file: Path | None = None, quiet: bool = False) -> logging.Logger:
-    """Set up the log of this run: standard output, and a file when one is given.
-
-    Args:
-        file: opened for appending; its folder is made.
-        quiet: leave everything below warnings out (ranks other than 0).
-    """
-    LOGGER.handlers.clear()
-    LOGGER.propagate = False
-    LOGGER.setLevel(logging.WARNING if quiet else logging.INFO)
-    handlers: list[logging.Handler] = [_TerminalHandler()]
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(file, encoding="utf-8"))
-    for handler in handlers:
-        handler.setFormatter(
-            logging.Formatter("[%(asctime)s] %(name)s %(levelname)s: %(message)s", "%Y/%m/%d %H:%M:%S")
-        )
-        LOGGER.addHandler(handler)
-    return LOGGER

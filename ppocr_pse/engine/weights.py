@@ -144,7 +144,7 @@ def load_optimizer(optimizer: Any, state: Mapping[str, Any], source: str) -> Non
         if len(saved) != len(names):
             raise CheckpointError(
                 f"{source}: {len(saved)} accumulators {kind!r}, expected {len(names)}. Was it saved with another "
-                "Optimizer.name or Architecture? To keep only the weights use Global.pretrained_model"
+                "Optimizer.name, Global.freeze or Architecture? To keep only the weights use Global.pretrained_model"
             )
         for (name, tensor), (saved_name, value) in zip(names.items(), saved.items(), strict=False):
             if tuple(value.shape) != tuple(tensor.shape):

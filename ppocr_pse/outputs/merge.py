@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ppocr_pse.outputs.base import SETTINGS
 from ppocr_pse.outputs.merge_coco import CocoMerge
 from ppocr_pse.outputs.merge_index import Index, Place, Slices
 from ppocr_pse.outputs.merge_records import Report, name_of, read_records
 from ppocr_pse.outputs.merge_runs import COCO, Run, kind_of, missing_shards, split_name
+from ppocr_pse.outputs.resume import is_unfinished
 
 ERRORS_ENDING = "_errors.txt"
 
@@ -59,6 +61,9 @@ def merge(runs: Sequence[Run], output: Path, report: Report) -> Merged:
 
     for message in missing_shards(runs):
         count(message)
+    for run in runs:
+        if is_unfinished(run.name.with_name(run.name.name + SETTINGS)):
+            count(f"{run.name}: this run did not get to its end; let it go on with --resume, then merge again")
     output.parent.mkdir(parents=True, exist_ok=True)
     stem, _, _, own_ending = split_name(output.name)
     with tempfile.TemporaryDirectory(prefix=".merge-", dir=output.parent) as scratch:

@@ -46,6 +46,7 @@ class OutputSet:
             todo = [path for path in pictures if not outputs.is_done(path)]
             for result in predictor.stream(todo, workers=2, pages=True, finish=outputs.finish):
                 outputs.add(result)
+            outputs.complete()
 
     Args:
         kinds: names in :data:`OUTPUTS`. ``coco`` brings ``jsonl`` with it, of which it is made.
@@ -89,6 +90,7 @@ class OutputSet:
             name: make(self.place, options or OutputOptions()) for name, make in OUTPUTS.items() if name in wanted
         }
         self._errors = Errors(self.place)
+        self._settings = settings
         self._finished: frozenset[str] = frozenset()
         self._closed = False
         if "jsonl" in wanted and self.place.file(JSON_LINES) == results:
@@ -153,6 +155,18 @@ class OutputSet:
         if problems:
             raise OutputError("; ".join(problems))
 
+    def complete(self) -> None:
+        """Close, and note that the run got to its end: every picture is done, or named in the errors file.
+
+        Raises:
+            OutputError: if a file cannot be completed.
+        """
+        self.close()
+        try:
+            write_settings(self.place.file(SETTINGS), self._settings, complete=True)
+        except OSError as error:
+            raise OutputError(f"{self.place.file(SETTINGS)}: cannot write ({error.strerror or error})") from None
+
     def __enter__(self) -> OutputSet:
         """Nothing to do: it is open."""
         return self
@@ -179,6 +193,7 @@ class OutputSet:
                 output.keep(done, listed.order)
             self._finished = frozenset(written_name(path) for path, _, _ in done.values() if path is not None)
             self.pictures, self.texts = len(done), sum(texts for _, _, texts in done.values())
+            write_settings(settings_file, settings)
             return
         lines.clear()  # first: lines that stand are believed to be of the settings beside them
         write_settings(settings_file, settings)

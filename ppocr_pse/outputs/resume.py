@@ -19,6 +19,8 @@ from ppocr_pse.outputs.base import Finished, Output, OutputError, write_whole
 from ppocr_pse.outputs.errors import Errors
 from ppocr_pse.outputs.streams import Lines
 
+COMPLETE = "complete"
+"""Key in the settings of a run: whether it got to its end."""
 PAGE = re.compile(r"(.+)#page=([1-9][0-9]*)", re.DOTALL)
 CURE = "run with the former ones, or without --resume to begin anew, or give the results another name"
 
@@ -72,13 +74,22 @@ def find_finished(outputs: Mapping[str, Output], errors: Errors, listed: Listed)
     return {name: finished for name, finished in whole.items() if listed.split(name)[0] not in again}
 
 
-def write_settings(file: Path, settings: Mapping[str, Any]) -> None:
-    """Note the settings of a run.
+def write_settings(file: Path, settings: Mapping[str, Any], complete: bool = False) -> None:
+    """Note the settings of a run, and whether it got to its end.
 
     Raises:
         OSError: if they cannot be written.
     """
-    write_whole(file, (json.dumps(dict(settings), indent=1) + "\n").encode("ascii"))
+    write_whole(file, (json.dumps({**settings, COMPLETE: complete}, indent=1) + "\n").encode("ascii"))
+
+
+def is_unfinished(file: Path) -> bool:
+    """Whether the settings of a run say that it did not get to its end; not when there are none."""
+    try:
+        noted = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(noted, dict) and noted.get(COMPLETE) is False
 
 
 def check_settings(file: Path, results: Path, settings: Mapping[str, Any]) -> None:
@@ -101,6 +112,7 @@ def check_settings(file: Path, results: Path, settings: Mapping[str, Any]) -> No
             f"{results}: cannot go on with these results: {file}, which tells the settings that they were made with, "
             "cannot be read; run without --resume to begin anew, or give the results another name"
         )
+    former.pop(COMPLETE, None)
     present = json.loads(json.dumps(dict(settings)))
     differing = [key for key in {**former, **present} if former.get(key) != present.get(key)]
     if differing:

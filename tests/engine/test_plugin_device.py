@@ -227,7 +227,14 @@ def test_o2_overflows_recovers_saves_float32_and_resumes(runs: Runs) -> None:
     import paddle
 
     program = ("-m", "tests.plugin.train")
-    o2 = [*MISSION, *HALF, "Global.amp_level=O2", f"Global.scale_loss={2.0**40}", "Global.epoch_num=1", "Global.freeze=backbone.conv"]
+    o2 = [
+        *MISSION,
+        *HALF,
+        "Global.amp_level=O2",
+        f"Global.scale_loss={2.0**40}",
+        "Global.epoch_num=1",
+        "Global.freeze=backbone.conv",
+    ]
     runs.train("o2", *o2, on_device=True, program=program)
     first = scaler_of(runs.folder / "o2" / "latest.states")
     assert first["skipped"] == 2 and first["scale"] == 2.0**38

@@ -32,6 +32,7 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def run(results: Path, pictures: list[Path]) -> None:
     with OutputSet(KINDS, results, sorted(listing(PHOTOS)), PHOTOS, settings=SETTINGS) as outputs:
         go(outputs, pictures)
+        outputs.complete()
 
 
 def line(name: str, *scores: float) -> str:
@@ -82,6 +83,11 @@ def test_shards_together_are_the_run_that_was_not_divided(capsys: pytest.Capture
     assert main(["merge", "found"]) == 0  # what was merged before is no source
     assert {file: file.read_bytes() for file in Path("found").iterdir() if file.is_file()} == before
     assert not list(Path("found").glob(".merge*"))
+    with OutputSet(KINDS, Path("found/results.shard-1-of-3.txt"), pictures, PHOTOS, settings=SETTINGS, resume=True):
+        pass  # stopped before its end, between two lines
+    assert main(["merge", "found"]) == 1
+    told = "".join(capsys.readouterr())
+    assert "results.shard-1-of-3: this run did not get to its end; let it go on with --resume" in told
 
 
 def test_order_is_that_of_paths_and_of_page_numbers() -> None:

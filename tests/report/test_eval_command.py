@@ -36,7 +36,7 @@ def run(bars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pyte
         code = command.main(
             [
                 *("-c", str(CONFIG), *map(str, options)),
-                *("-o", "Global.use_gpu=false", "Global.pretrained_model=weights/bright"),
+                *("-o", "Global.use_gpu=false", "Global.engine=paddle", "Global.pretrained_model=weights/bright"),
                 f"Eval.dataset.data_dir={bars}",
                 f"Eval.dataset.label_file_list=[{bars}/label.txt]",
                 "Eval.dataset.transforms.2.DetResizeForTest.limit_side_len=96",

@@ -32,8 +32,8 @@ def allow(path: Path, size: tuple[int, int], rules: Rules, possible: bool = True
     if rules.max_pixels and height * width > rules.max_pixels:
         raise ImageError(
             f"{printable(path)}: the picture is {width} x {height}, {height * width:,} pixels, more than the "
-            f"limit of {rules.max_pixels:,}; allow it with Global.max_pixels (0: no limit) for detection, "
-            "DecodeImage.max_pixels elsewhere"
+            f"limit of {rules.max_pixels:,}; allow it with --max_pixels or Global.max_pixels (0: no limit) for "
+            "detection, DecodeImage.max_pixels elsewhere"
         )
     if not possible:
         raise ImageError(
