@@ -58,7 +58,7 @@ def tune(config: Config, arguments: argparse.Namespace) -> int:
     """Tune as the arguments say; 1 when a picture or a label could not be used."""
     from tqdm import tqdm
 
-    from ppocr_pse import build, build_deploy
+    from ppocr_pse import build
     from ppocr_pse.engine.logits import CacheFull
     from ppocr_pse.engine.tuning import Setting, box_threshold_grid, choose, try_settings
     from ppocr_pse.metrics import Counts
