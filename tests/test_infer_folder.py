@@ -25,6 +25,7 @@ from ppocr_pse.cli.folder import Opened
 from ppocr_pse.cli.folder_progress import Progress
 from ppocr_pse.data.line_names import read_name
 from ppocr_pse.deploy.box import box_folder
+from ppocr_pse.deploy.spec import Overrides
 from ppocr_pse.outputs.output_set import OUTPUTS
 from tests.fake_detector import make_predictor
 from tests.hostile import by_opencv, page, pil, saved, tiff_pages
@@ -105,6 +106,7 @@ def test_what_is_not_there_is_named_and_the_rest_is_done(run: Infer, tmp_path: P
         (["-c", "CONFIG", "-o", "Global.infer_img="], "no pictures are named"),
         (["-c", "CONFIG", "a.png", "--model", "m"], "give one of the two"),
         (["-c", "CONFIG", "a.png", "--device", "cpu"], "Global.use_gpu"),
+        (["-c", "CONFIG", "a.png", "--box_type", "poly"], "give -o PostProcess.box_type=..."),
         (["-c", "CONFIG", "a.png", "--engine", "fast"], "engine is 'fast', expected auto or"),
         (["-c", "CONFIG", "a.png", "-o", "Global.pretrained_model="], "no weights are named"),
     ],
@@ -132,6 +134,7 @@ def test_real_detectors_refuse_bad_values_in_words(tmp_path: Path, capsys: pytes
         (["--model", str(tmp_path)], "is no exported model"),
         (["--threads", "0"], "threads is 0, expected 1 or more"),
         (["--engine", "fast"], "engine is 'fast', expected auto, "),
+        (["--box_thresh", "2"], "a probability from 0 to 1 expected, got 2.0"),
     ]:
         assert infer.main([*common, *arguments]) == 2
         assert words in capsys.readouterr().err
@@ -143,6 +146,22 @@ def test_the_options_name_all_outputs() -> None:
     assert folder_options.kinds(" coco,,drawn") == ("lines", "coco", "drawn")
     sizes = {"0": 0, "4G": 4 << 30, "1.5k": 1536, "500MB": 500 << 20, "2 GiB": 2 << 30}
     assert {text: folder_options.size(text) for text in sizes} == sizes
+
+
+def test_what_is_asked_for_takes_the_place_of_what_the_export_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def opened(*arguments: object) -> Opened:
+        asked.append(arguments[-1])
+        return Opened(make_predictor(), "fake")
+
+    monkeypatch.setattr(infer, "open_exported", opened)
+    write(tmp_path, "a.png")
+    options = ["--box_thresh", "0.9", "--box_type", "poly", "--limit_side_len", "960"]
+    assert infer.main([str(tmp_path / "a.png"), "--output", str(tmp_path / "o"), *options]) == 0
+    assert asked == [Overrides(box_thresh=0.9, box_type="poly", limit_side_len=960)]
 
 
 def test_what_an_earlier_run_wrote_is_no_input(run: Infer, tmp_path: Path, capsys) -> None:

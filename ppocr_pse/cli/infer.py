@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,9 @@ EXAMPLES = f"""\
 
   # with a detector that tools/export_model.py wrote: a folder with its subfolders, word pictures for a recogniser
   ppocr-pse infer photos --recursive --model inference/det_mv3_pse --output found --formats jsonl,drawn,crops
+
+  # outlines that follow curved text, fewer detections
+  ppocr-pse infer street.jpg --box_type poly --box_thresh 0.93
 
   # with a checkpoint
   ppocr-pse infer photos -c configs/det/det_mv3_pse.yml -o Global.pretrained_model=output/det_mv3_pse/best_accuracy
@@ -46,6 +49,14 @@ def main(argv: Sequence[str]) -> int:
     parser = make_parser("infer", "Detect text in pictures, folders, patterns and lists of them.", EXAMPLES, False)
     parser.add_argument("places", nargs="*", type=Path, metavar="PICTURE_OR_FOLDER", help="or a quoted pattern")
     parser.add_argument("--model", type=Path, metavar="DIR", help="made by tools/export_model.py; not with -c")
+    add = parser.add_argument_group("instead of what the export's inference.yml says; not with -c").add_argument
+    add("--box_thresh", type=float, metavar="P", help="fewer detections the higher it is, 0 to 1")
+    add("--box_type", choices=("quad", "poly"), help="rectangles, or outlines that follow curved text")
+    add("--thresh", type=float, metavar="LOGIT")
+    add("--min_area", type=int, metavar="PIXELS")
+    add("--scale", type=int, choices=(1, 2, 4), help="1 is the finest, 4 the fastest")
+    add("--limit_side_len", type=int, metavar="PIXELS", help="size at which the network sees pictures")
+    add("--limit_type", choices=("min", "max", "resize_long"), help="which side that is")
     add_options(parser, f"{OUTPUT}, with -c the folder of Global.save_res_path")
     end = argv.index("--") if "--" in argv else len(argv)
     arguments = parser.parse_intermixed_args(argv[:end])
@@ -59,6 +70,7 @@ def main(argv: Sequence[str]) -> int:
 
 def infer_with_export(arguments: argparse.Namespace) -> int:
     """Detect with an exported detector, or the one in the box."""
+    from ppocr_pse.deploy.spec import Overrides
     from ppocr_pse.engine.log import start_log
     from ppocr_pse.schema import ConfigError
 
@@ -68,11 +80,12 @@ def infer_with_export(arguments: argparse.Namespace) -> int:
         raise ConfigError("no pictures are named; name files, folders or patterns, or --list FILE (see --help)")
     start_log()
     engine, device = arguments.engine or "auto", arguments.device or "auto"
+    overrides = Overrides(**{field.name: getattr(arguments, field.name) for field in fields(Overrides)})
     return run_folder(
         arguments.places,
         (arguments.output or OUTPUT) / "results.txt",
         arguments,
-        lambda count: open_exported(arguments.model, engine, device, arguments, count),
+        lambda count: open_exported(arguments.model, engine, device, arguments, count, overrides),
     )
 
 
@@ -80,10 +93,13 @@ def infer_with_checkpoint(arguments: argparse.Namespace) -> int:
     """Detect with a configuration and a checkpoint, run by the engine that ``Global.engine`` names."""
     from ppocr_pse.schema import ConfigError
 
-    for option, key in (("--model", None), ("--device", "Global.use_gpu")):
-        if getattr(arguments, option[2:]) is not None:
+    keys = {"model": None, "device": "Global.use_gpu"}
+    keys |= {name: f"PostProcess.{name}" for name in ("box_thresh", "box_type", "thresh", "min_area", "scale")}
+    keys |= {name: f"Eval.dataset.transforms.N.DetResizeForTest.{name}" for name in ("limit_side_len", "limit_type")}
+    for option, key in keys.items():
+        if getattr(arguments, option) is not None:
             cure = f"give -o {key}=..." if key else "give one of the two"
-            raise ConfigError(f"{option} goes with an exported detector and -c with a checkpoint; {cure}")
+            raise ConfigError(f"--{option} goes with an exported detector and -c with a checkpoint; {cure}")
     misplaced = [opt for opt in arguments.opt if "=" not in opt]
     if misplaced:
         raise ConfigError(
