@@ -7,7 +7,7 @@ OUT=demo
 CONFIG=configs/det/finetune_demo.yml
 
 say() { printf '\n== %s\n' "$1"; }
-hmean() { sed -n 's/.*metric, .*hmean: \([0-9.]*\).*/\1/p' "$1" | tail -n 1 | cut -c 1-5; }
+hmean() { printf %.3f "$(sed -n 's/.*metric, .*hmean: \([0-9.]*\).*/\1/p' "$1" | tail -n 1)"; }
 detect() { ppocr-pse infer -c "$CONFIG" -o Global.infer_img="$OUT/pictures" Global.save_res_path="$OUT/$1/results.txt" "$2"; }
 
 say "1/5 the detector in the box, on photographs: examples/photos"

@@ -61,6 +61,9 @@ class OpenVino:
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(place.lanes):
             self._requests.put(self._model.create_infer_request())
+        # OpenVINO's binding makes a type ready at the first result; were two threads to ask for that at once, one would
+        # wait for the interpreter's lock and the other, which holds it, for the first: for ever
+        self.run(np.zeros((1, 3, 32, 32), np.float32))
 
     def _check(self, capabilities: list[str]) -> None:
         """Raise EngineError when the cpu cannot do what this class is for."""
