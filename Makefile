@@ -56,7 +56,7 @@ format: install
 	$(BIN)/ruff check --fix .
 
 bench: install
-	for file in benchmarks/metrics.py benchmarks/postprocess.py benchmarks/reader.py benchmarks/ranks.py; do $(BIN)/python $$file || exit 1; done
+	for file in benchmarks/metrics.py benchmarks/postprocess.py benchmarks/reader.py benchmarks/ranks.py benchmarks/infer.py; do $(BIN)/python $$file || exit 1; done
 
 clean:
 	rm -rf build demo output .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info ppocr_pse/postprocess/_C*.so

@@ -7,6 +7,8 @@ import logging
 import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +27,7 @@ from ppocr_pse.deploy.spec import read_spec
 from ppocr_pse.engine.paddle_network import PaddleNetwork
 from ppocr_pse.settings import CHOICES
 from tests.deploy.conftest import PROGRAM, make_network, make_spec, names_in
+from tests.test_cli import ROOT
 
 CPU = Place("cpu", 2)
 PACKAGES = {"onnxruntime": ["onnxruntime"], "openvino": ["openvino"], "openvino_bf16": ["openvino"]}
@@ -276,3 +279,31 @@ def test_a_failed_conversion_says_what_was_printed(network, tmp_path: Path, capf
     with pytest.raises(to_onnx.ConversionError, match=r"cannot convert .*inference.json: .*(?i:parse|fail|error)"):
         to_onnx.convert(tmp_path / "inference.json", tmp_path / "inference.pdiparams", tmp_path / "x.onnx")
     assert capfd.readouterr() == ("", "")
+
+
+TWO_AT_ONCE = """
+import sys, threading
+from pathlib import Path
+import numpy as np
+from ppocr_pse.deploy.engines.base import Exported, Place
+from ppocr_pse.deploy.engines.choose import ENGINES
+engine = ENGINES[sys.argv[1]](Exported(Path(sys.argv[2])), Place("cpu", 2, lanes=2))
+barrier, shapes = threading.Barrier(2), []
+def work():
+    barrier.wait()
+    shapes.append(engine.run(np.zeros((1, 3, 32, 64), np.float32)).shape)
+threads = [threading.Thread(target=work) for _ in range(engine.lanes)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(shapes)
+"""
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_lanes_may_begin_at_once(name: str, folder: Path) -> None:
+    """In a process of its own: two first results at once are where OpenVINO's binding used to hang, lock in hand."""
+    need(name)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", TWO_AT_ONCE, name, str(folder)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    assert ran.stdout.count("(1, 7, 8, 16)") == 2, ran.stderr
