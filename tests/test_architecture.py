@@ -22,7 +22,7 @@ ALLOWED = {
     "metrics": {"types", "polygons"},
     "visualize": {"types"},
     "convert": set(),
-    "engine": {"types", "polygons", "data", "postprocess", "metrics", "visualize"},
+    "engine": {"types", "polygons", "convert", "data", "postprocess", "metrics", "visualize"},
     "report": {"types", "metrics"},
     "deploy": {"types", "schema", "data", "postprocess", "metrics", "engine", "__init__"},
     "outputs": {"types", "polygons", "data", "engine", "visualize"},

@@ -18,7 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import paddle
+
+from ppocr_pse.convert.errors import ConvertError
+from ppocr_pse.convert.paddle_files import read_pdparams
 
 SUFFIXES = (".pdparams", ".pdopt", ".pdema", ".states")
 
@@ -155,26 +159,36 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 def load_params(path: str) -> dict[str, Any]:
-    """Read a weights file.
+    """Read a weights file; what it names is not run, so a file from anywhere can be tried.
 
     Args:
         path: with or without ``.pdparams``.
 
     Returns:
-        Tensors by the names in the file.
+        Tensors by the names in the file, on the cpu.
 
     Raises:
         CheckpointError: if it is missing or cannot be read.
     """
     prefix = prefix_of(path)
     finish_pending(prefix)
-    params = _load(_with_suffix(prefix, ".pdparams"))
-    if not isinstance(params, dict):
-        raise CheckpointError(f"{prefix}.pdparams: holds {type(params).__name__}, expected tensors by name")
-    return {name: tensor for name, tensor in params.items() if name != "StructuredToParameterName@@"}
+    file = _with_suffix(prefix, ".pdparams")
+    _look_for(file)
+    try:
+        arrays = read_pdparams(file)
+    except (OSError, ConvertError) as error:
+        length = file.stat().st_size
+        raise CheckpointError(
+            f"{file}: cannot be read ({length} bytes): {error}. It may be truncated: copy it again or take another one"
+        ) from error
+    cpu = paddle.CPUPlace()
+    return {
+        name: paddle.to_tensor(value, place=cpu) if isinstance(value, np.ndarray) else value
+        for name, value in arrays.items()
+    }
 
 
-def _load(file: Path) -> Any:
+def _look_for(file: Path) -> None:
     if not file.is_file():
         near = sorted(str(other) for other in file.parent.glob("*.pdparams"))[:5] if file.parent.is_dir() else []
         found = f"; that folder has {', '.join(near)}" if near else ""
@@ -182,6 +196,10 @@ def _load(file: Path) -> Any:
             f"{file}: no such file{found}. Set Global.pretrained_model or Global.checkpoints to an existing one, "
             "or to nothing (-o Global.pretrained_model=) to start from random weights"
         )
+
+
+def _load(file: Path) -> Any:
+    _look_for(file)
     try:
         if file.suffix == ".states":
             with file.open("rb") as handle:

@@ -17,7 +17,14 @@ import pytest
 
 from ppocr_pse.build import build_loss, build_model, build_optimizer
 from ppocr_pse.engine import checkpoint as module
-from ppocr_pse.engine.checkpoint import Checkpoint, CheckpointError, load_checkpoint, remove_old, save_checkpoint
+from ppocr_pse.engine.checkpoint import (
+    Checkpoint,
+    CheckpointError,
+    load_checkpoint,
+    load_params,
+    remove_old,
+    save_checkpoint,
+)
 from ppocr_pse.engine.precision import Precision
 from ppocr_pse.engine.weights import load_into, load_optimizer, load_pretrained
 from tests.engine.test_optim import batches, optimizer_section
@@ -280,3 +287,14 @@ def test_a_read_only_folder_is_told(tmp_path: Path) -> None:
         save_checkpoint(folder / "latest", small(1))
     folder.chmod(0o700)
     shutil.rmtree(folder)
+
+
+def test_weights_are_read_without_running_what_they_name(tmp_path: Path) -> None:
+    class Harm:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.system, (f"touch {tmp_path}/ran",)
+
+    (tmp_path / "w.pdparams").write_bytes(pickle.dumps({"w": Harm()}, protocol=2))
+    with pytest.raises(CheckpointError, match=r"refused, nothing of it was run: it names \w+\.system"):
+        load_params(str(tmp_path / "w"))
+    assert not (tmp_path / "ran").exists()
