@@ -15,7 +15,7 @@ COMMANDS = {
     "eval": "score a detector on labelled pictures",
     "score": "score result files of any detector",
     "tune-postprocess": "find thresh, box_thresh and min_area on a validation split",
-    "infer": "detect text in a picture or a folder",
+    "infer": "detect text in pictures and folders",
     "merge": "put results of shards, or of any runs, together",
     "ray-infer": "detect as a job of Ray Data, on one machine or a cluster",
     "export-model": "write a trained detector for inference engines",

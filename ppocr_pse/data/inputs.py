@@ -126,6 +126,8 @@ def read_list(source: str, null: bool = False) -> Iterator[str]:
     Raises:
         ListError: if it cannot be read, or its separator is the other one.
     """
+    if source == STANDARD_INPUT and sys.stdin is None:
+        raise ListError("cannot read the list from standard input (it is closed)")
     try:
         content = sys.stdin.buffer.read() if source == STANDARD_INPUT else Path(source).read_bytes()
     except OSError as error:

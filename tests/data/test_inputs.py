@@ -191,3 +191,9 @@ def test_a_folder_deeper_than_python_recurses(tmp_path: Path) -> None:
         assert find_pictures(tmp_path, recursive=True) == [inside / "a.jpg"]
     finally:
         sys.setrecursionlimit(limit)
+
+
+def test_a_closed_standard_input_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(ListError, match=r"standard input \(it is closed\)"):
+        list(read_list("-"))
