@@ -129,7 +129,8 @@ def _evaluate(config: Config, arguments: argparse.Namespace, ranks: RankWatch, l
     observer = Observer(config, metric.rules, arguments.gallery, arguments.report is not None)
     model = load_trained(config, logger)
     ranks.at("start, opening the engine")
-    network = build_network(config, model, config.settings.checkpoints or config.settings.pretrained_model or "")
+    weights = config.settings.checkpoints or config.settings.pretrained_model or ""
+    network = build_network(config, model, weights, lanes=0)
     predictor = build.build_predictor(config, model, network)
     predictor.keep_logits = arguments.report is not None
 
