@@ -12,12 +12,13 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from turns import ask, start
 
 CPU_ENGINES = ("paddle_inference", "onnxruntime", "openvino", "openvino_bf16")
 
@@ -55,20 +56,6 @@ def open_network(job: dict[str, Any]) -> Any:
     return PaddleNetwork(load_trained(config, logging.getLogger("ppocr")))
 
 
-def start(job: dict[str, Any]) -> subprocess.Popen[str] | None:
-    """Start a process for a job; None, with its last words shown, when it fails."""
-    environment = {**os.environ, "OMP_NUM_THREADS": str(job["threads"]), "GLOG_minloglevel": "2"}
-    command = [sys.executable, __file__, "--serve", json.dumps(job)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = subprocess.Popen(command, **pipes, text=True, env=environment)
-    for line in process.stdout or ():
-        if line == "ready\n":
-            return process
-    words = process.communicate()[1].strip().splitlines()
-    print(f"{job['engine']:18} not run: {words[-1] if words else 'no reason given'}")
-    return None
-
-
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--serve", help=argparse.SUPPRESS)
@@ -83,14 +70,12 @@ def main(argv: Sequence[str]) -> int:
     cores = len(os.sched_getaffinity(0))
     pairs = [("dygraph", 1), *((engine, threads) for threads in sorted({1, cores}) for engine in CPU_ENGINES)]
     shared = {"config": arguments.config, "opt": arguments.opt, "size": arguments.size}
-    started = [(pair, start({"engine": pair[0], "threads": pair[1], **shared})) for pair in pairs]
+    started = [(pair, start(__file__, {"engine": pair[0], "threads": pair[1], **shared})) for pair in pairs]
     running = {pair: process for pair, process in started if process is not None}
     taken: dict[tuple[str, int], list[list[float]]] = {pair: [] for pair in running}
     for _ in range(arguments.rounds):
         for pair, process in running.items():
-            assert process.stdin and process.stdout
-            print("go", file=process.stdin, flush=True)
-            taken[pair].append([float(word) for word in process.stdout.readline().split()])
+            taken[pair].append(ask(process, "go"))
     print(f"{'engine':18} {'threads':>7} {'best':>8} {'median':>8} {'cpu':>8} {'times':>6}")
     reference = None
     for (engine, threads), figures in taken.items():

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +22,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+from turns import ask, start
 
 ENGINES = ("paddle_inference", "onnxruntime", "openvino", "openvino_bf16")
 
@@ -81,26 +82,6 @@ def open_job(job: dict[str, Any]) -> Any:
     return build_predictor(config, load_trained(config, logging.getLogger("ppocr")))
 
 
-def start(job: dict[str, Any]) -> subprocess.Popen[str] | None:
-    """Start a process for a job; None, with its last words shown, when it fails."""
-    environment = {**os.environ, "OMP_NUM_THREADS": str(job["threads"]), "GLOG_minloglevel": "2"}
-    command = [sys.executable, __file__, "--serve", json.dumps(job)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = subprocess.Popen(command, **pipes, text=True, env=environment)
-    for line in process.stdout or ():
-        if line == "ready\n":
-            return process
-    words = process.communicate()[1].strip().splitlines()
-    print(f"{job['engine']:18} not run: {words[-1] if words else 'no reason given'}")
-    return None
-
-
-def ask(process: subprocess.Popen[str], what: str) -> float:
-    assert process.stdin and process.stdout
-    print(what, file=process.stdin, flush=True)
-    return float(process.stdout.readline())
-
-
 def main(argv: Sequence[str]) -> int:
     from ppocr_pse.deploy.box import NAME, box_folder
 
@@ -129,15 +110,15 @@ def main(argv: Sequence[str]) -> int:
     for engine in arguments.engines:
         job = {"engine": engine, "threads": threads, "lanes": arguments.lanes, "workers": arguments.workers}
         jobs.append({**job, "count": arguments.count, **shared})
-    started = [(job["engine"], start(job)) for job in jobs]
+    started = [(job["engine"], start(__file__, job)) for job in jobs]
     running = {name: process for name, process in started if process is not None}
     files: dict[str, list[float]] = {name: [] for name in running}
     bare: dict[str, list[float]] = {name: [] for name in running}
     for _ in range(arguments.rounds):
         for name, process in running.items():
-            files[name].append(ask(process, "files"))
+            files[name] += ask(process, "files")
             if name != "dygraph":
-                bare[name].append(ask(process, "bare"))
+                bare[name] += ask(process, "bare")
     print(f"{threads} threads; seconds a picture, best of {arguments.rounds} rounds")
     print(f"{'engine':18} {'files':>8} {'a second':>9} {'times':>6} {'bare':>8} {'pipeline':>9}")
     reference = min(files["dygraph"]) if "dygraph" in files else float("nan")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 from collections.abc import Iterator
@@ -28,6 +29,15 @@ def golden() -> Path:
 def configs() -> Path:
     """The configurations that are shipped."""
     return ROOT / "configs" / "det"
+
+
+@pytest.fixture
+def own_log() -> Iterator[None]:
+    """The commands' log handlers hold the standard output of the test that they ran in."""
+    yield
+    for name in (None, "ppocr"):
+        logging.getLogger(name).handlers.clear()
+    logging.getLogger("ppocr").propagate = True
 
 
 def write_pictures(folder: Path, count: int, size: tuple[int, int] = (96, 128), name: str = "label.txt") -> Path:

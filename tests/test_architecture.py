@@ -89,5 +89,7 @@ def test_house_rules(file: Path) -> None:
             assert node.args.kwarg is None, f"{file}:{node.lineno}: ** swallows misspelt keys"
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id not in ("eval", "exec"), f"{file}:{node.lineno}"
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            assert (node.value.id, node.attr) not in (("os", "chdir"), ("sys", "path")), f"{file}:{node.lineno}"
         if isinstance(node, ast.ExceptHandler):
             assert node.type is not None, f"{file}:{node.lineno}: a bare except hides faults"

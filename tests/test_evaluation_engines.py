@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import logging
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +25,7 @@ from tests.conftest import ROOT, write_pictures
 from tests.deploy.conftest import make_network, names_in
 
 CONFIG = ROOT / "configs" / "det" / "det_r50_vd_pse.yml"
+pytestmark = pytest.mark.usefixtures("own_log")
 SMALL = [
     "Global.use_gpu=false",
     "Architecture.Backbone={name: ResNet_vd, layers: 18}",
@@ -36,15 +35,6 @@ SMALL = [
     "PostProcess.box_thresh=0.5",
 ]
 Home = tuple[Path, list[str]]
-
-
-@pytest.fixture(autouse=True)
-def own_log() -> Iterator[None]:
-    """The commands' log handlers hold the standard output of the test that they ran in."""
-    yield
-    for name in (None, "ppocr"):
-        logging.getLogger(name).handlers.clear()
-    logging.getLogger("ppocr").propagate = True
 
 
 @pytest.fixture(scope="module")

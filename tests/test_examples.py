@@ -42,6 +42,13 @@ def test_kubernetes_job() -> None:
     assert {"name": "shm", "mountPath": "/dev/shm"} in container["volumeMounts"]
 
 
+def write_commands(folder: Path, bodies: dict[str, str]) -> None:
+    """Stand-ins for commands that are not here: Bash by name."""
+    for name, body in bodies.items():
+        (folder / name).write_text(f"#!/bin/bash\n{body}\n")
+        (folder / name).chmod(0o755)
+
+
 @pytest.fixture
 def slurm(tmp_path: Path) -> dict[str, str]:
     """An environment in which srun runs one task here, and every other command of Slurm only writes down its call."""
@@ -55,9 +62,7 @@ def slurm(tmp_path: Path) -> dict[str, str]:
         "python3": 'trap "exit 15" TERM\necho "python3 $*" >> calls\n'
         "for _ in $(seq $SLEEPS); do sleep 0.05; done\nexit $CODE",
     }
-    for name, body in fakes.items():
-        (commands / name).write_text(f"#!/bin/bash\n{body}\n")
-        (commands / name).chmod(0o755)
+    write_commands(commands, fakes)
     return {
         "PATH": f"{commands}:{os.environ['PATH']}",
         "SLURM_JOB_ID": "41234",

@@ -13,6 +13,7 @@ import yaml
 
 from ppocr_pse.cli import main
 from tests.test_cli import ROOT
+from tests.test_examples import write_commands
 
 EXAMPLES = ROOT / "examples"
 
@@ -27,9 +28,7 @@ def commands(tmp_path: Path) -> dict[str, str]:
         "for _ in $(seq $SLEEPS); do sleep 0.05; done\nexit $CODE",
         "scontrol": 'echo "scontrol $*" >> calls',
     }
-    for name, body in fakes.items():
-        (folder / name).write_text(f"#!/bin/bash\n{body}\n")
-        (folder / name).chmod(0o755)
+    write_commands(folder, fakes)
     return {
         "PATH": f"{folder}:{os.environ['PATH']}",
         "SLURM_ARRAY_JOB_ID": "41",

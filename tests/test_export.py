@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +23,7 @@ from ppocr_pse.engine.paddle_network import PaddleNetwork
 from tests.conftest import write_pictures
 from tests.deploy.conftest import PROGRAM, make_network, names_in
 
+pytestmark = pytest.mark.usefixtures("own_log")
 SMALL = [
     "Global.use_gpu=false",
     "Architecture.Backbone={name: ResNet_vd, layers: 18}",
@@ -33,15 +33,6 @@ SMALL = [
     "PostProcess.box_thresh=0.5",
 ]
 CONFIG = Path(__file__).parent.parent / "configs" / "det" / "det_r50_vd_pse.yml"
-
-
-@pytest.fixture(autouse=True)
-def own_log() -> Iterator[None]:
-    """The commands' log handlers hold the standard output of the test that they ran in."""
-    yield
-    for name in (None, "ppocr"):
-        logging.getLogger(name).handlers.clear()
-    logging.getLogger("ppocr").propagate = True
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ class RayJob:
         batch: pictures of a block, which is what a worker is given at a time and what is computed again when it ends.
         num_cpus: that a worker takes, in Ray's bookkeeping.
         num_gpus: that a worker takes; parts are allowed.
-        folder: that relative paths start from, and workers change to.
+        folder: that relative paths start from, as workers have a working directory of their own.
 
     Raises:
         ValueError: if a number is out of range.
@@ -81,7 +81,7 @@ def open_export(job: RayJob) -> Predictor:
     from ppocr_pse.deploy.detector import open_predictor
 
     return open_predictor(
-        job.model_dir,
+        None if job.model_dir is None else Path(job.folder, job.model_dir),
         job.engine,
         job.device,
         job.network_threads,
@@ -102,7 +102,7 @@ class Worker:
     def __init__(self, job: RayJob, opener: Opener) -> None:
         self.fault = ""
         try:
-            os.chdir(job.folder)
+            self.folder = job.folder
             self.predictor = opener(job)
         except Exception as error:  # told to the driver, which ends the job; raised here, Ray would try for ever
             self.fault = f"a worker on {os.uname().nodename} cannot start: {type(error).__name__}: {error}"
@@ -135,12 +135,21 @@ class Worker:
 
     def _stream(self, paths: list[Path]) -> list[list[PictureResult]]:
         found: list[list[PictureResult]] = [[] for _ in paths]
-        place = 0
-        for result in self.predictor.stream(paths, workers=1, pages=True, finish=without_pixels):
-            while result.path != paths[place]:
-                place += 1
-            found[place].append(result)
+        places = [Path(self.folder, path) for path in paths]
+        current = 0
+        for result in self.predictor.stream(places, workers=1, pages=True, finish=without_pixels):
+            while result.path != places[current]:
+                current += 1
+            found[current].append(named(result, paths[current]))
         return found
+
+
+def named(result: PictureResult, path: Path) -> PictureResult:
+    """The result under the name that the picture was given by, in its message too."""
+    place, name = printable(result.path), printable(path)
+    if place.startswith('"'):  # with #page=N behind it in a message, the closing quote stands elsewhere
+        place, name = (text.removeprefix('"').removesuffix('"') for text in (place, name))
+    return replace(result, path=path, error=result.error.replace(place, name))
 
 
 def without_pixels(result: PictureResult) -> PictureResult:

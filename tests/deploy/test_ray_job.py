@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from ppocr_pse.cli import main
+from ppocr_pse.data.line_names import printable
 from ppocr_pse.deploy import ray_job
 from ppocr_pse.deploy.ray_job import RayPredictor, detect
-from ppocr_pse.deploy.ray_worker import RayJob, Worker, failure, open_export
+from ppocr_pse.deploy.ray_worker import RayJob, Worker, failure, named, open_export
 from ppocr_pse.deploy.spec import read_spec
 from ppocr_pse.engine.predictor import PictureResult, Predictor
 from tests.hostile import write_folder
@@ -211,3 +212,12 @@ def test_every_picture_once_though_a_worker_is_killed(deadly: bool, folder: Path
         f"{photos / 'kill.png'}: each of the 4 workers that read it was killed, perhaps for its memory"
     ] * deadly
     assert len(list(marks.iterdir())) >= 4  # three workers, and one that took the place of a dead one
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "sub/a\tb.jpg", '"q.jpg', "/elsewhere/a.jpg"])
+def test_results_are_called_as_the_pictures_were(name: str, tmp_path: Path) -> None:
+    """Workers read below the folder of the job; names and messages are those that `infer` gives."""
+    place = Path(tmp_path, name)
+    result = named(failure(place, f"{printable(place)}: the picture file is empty"), Path(name))
+    assert result.path == Path(name)
+    assert result.error == f"{printable(Path(name))}: the picture file is empty"
